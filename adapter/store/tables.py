@@ -1,0 +1,245 @@
+"""Every table of the adapter. Names are the domain's; nothing clinical and no raw resource is ever stored.
+
+``facts`` and ``outcome`` columns hold the JSON of the ``core`` structs of that name; the other columns exist to find
+rows. Times are UTC. The schema is created and changed by ``migrations/`` only.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData(
+    naming_convention={"ix": "ix_%(column_0_N_label)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s", "fk": "fk_%(table_name)s_%(column_0_name)s", "pk": "pk_%(table_name)s"}
+)
+
+
+class Instant(sa.types.TypeDecorator[datetime]):
+    """An aware UTC datetime: timestamptz on PostgreSQL, sortable ISO-8601 text on SQLite."""
+
+    impl = sa.String(32)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(sa.TIMESTAMP(timezone=True))
+        return dialect.type_descriptor(sa.String(32))
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> Any:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime cannot be stored")
+        at = value.astimezone(UTC)
+        return at if dialect.name == "postgresql" else at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if isinstance(value, datetime):
+            return value.astimezone(UTC)
+        return datetime.fromisoformat(value)
+
+
+def _text(name: str, *args: Any, nullable: bool = False, **kwargs: Any) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, *args, nullable=nullable, **kwargs)
+
+
+practice = sa.Table(
+    "practice",
+    metadata,
+    _text("id", primary_key=True),
+    sa.Column("released_at", Instant),  # when its first Welcome emails were released; null = still held
+    sa.Column("mapping_hash", sa.Text),  # facts read under another mapping or policy are decided again
+)
+
+patient = sa.Table(
+    "patient",
+    metadata,
+    _text("practice", primary_key=True),
+    _text("ref", primary_key=True),
+    _text("hash"),
+    _text("facts"),
+    sa.Column("updated", Instant),  # meta.lastUpdated of the version that was read
+    sa.Column("changed_run", sa.Integer, nullable=False),
+    sa.Column("seen_run", sa.Integer, nullable=False),
+    sa.Column("review_on", sa.Date),  # the first day on which the decision may change by itself
+    sa.Index("ix_patient_changed", "practice", "changed_run"),
+    sa.Index("ix_patient_review", "practice", "review_on"),
+)
+
+contact = sa.Table(
+    "contact",
+    metadata,
+    _text("practice", primary_key=True),
+    _text("ref", primary_key=True),
+    _text("patient"),
+    _text("email_key"),
+    _text("name_key"),
+    _text("hash"),
+    _text("facts"),
+    sa.Column("updated", Instant),
+    sa.Column("outcome", sa.Text),  # null until its chart was decided
+    sa.Column("changed_run", sa.Integer, nullable=False),
+    sa.Column("seen_run", sa.Integer, nullable=False),
+    sa.Index("ix_contact_patient", "practice", "patient"),
+    sa.Index("ix_contact_email", "practice", "email_key"),
+    sa.Index("ix_contact_name", "practice", "name_key"),
+    sa.Index("ix_contact_changed", "practice", "changed_run"),
+)
+
+account = sa.Table(
+    "account",
+    metadata,
+    _text("id", primary_key=True),
+    _text("practice"),
+    _text("email_key"),
+    _text("email"),  # as written in the chart: what mail is sent to
+    _text("name"),
+    _text("language"),
+    _text("status"),  # core.state.AccountStatus
+    _text("reason"),
+    sa.Column("since", Instant, nullable=False),
+    sa.Column("registered_at", Instant),
+    sa.UniqueConstraint("practice", "email_key"),
+)
+
+grant = sa.Table(
+    "grant",
+    metadata,
+    _text("account_id", sa.ForeignKey("account.id"), primary_key=True),
+    _text("patient", primary_key=True),
+    _text("contact"),
+    _text("role"),
+    _text("authority"),
+    _text("access"),
+    _text("state"),  # core.state.GrantState
+    _text("reason"),
+    _text("source"),
+    sa.Column("is_self", sa.Boolean, nullable=False),
+    sa.Column("since", Instant, nullable=False),
+    sa.Index("ix_grant_patient", "patient"),
+)
+
+effect = sa.Table(
+    "effect",
+    metadata,
+    _text("id", primary_key=True),
+    _text("practice"),
+    _text("kind"),  # core.state.EffectKind
+    _text("subject"),  # account id, welcome id or widget revision
+    _text("to"),  # who or what it goes to, for people to read
+    _text("state"),  # core.state.EffectState
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("next_at", Instant),
+    sa.Column("lease_owner", sa.Text),
+    sa.Column("lease_until", Instant),
+    sa.Column("last_error", sa.Text),
+    sa.Column("run", sa.Integer),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("done_at", Instant),
+    sa.Index("ix_effect_due", "state", "next_at"),
+    sa.Index("ix_effect_subject", "kind", "subject"),
+)
+
+welcome = sa.Table(
+    "welcome",
+    metadata,
+    _text("id", primary_key=True),
+    _text("practice"),
+    _text("account_id", sa.ForeignKey("account.id")),
+    sa.Column("generation", sa.Integer, nullable=False),  # 1, then one more per resend or new address
+    _text("effect_id", sa.ForeignKey("effect.id")),  # its delivery state lives there and only there
+    _text("email"),
+    _text("reason"),
+    sa.Column("message_id", sa.Text),
+    sa.Column("token_hash", sa.Text, unique=True),  # sha-256 of the link's token; the token itself is never stored
+    sa.Column("link_expires_at", Instant),
+    sa.Column("link_closed_at", Instant),  # used or killed
+    sa.Column("created_at", Instant, nullable=False),
+    sa.UniqueConstraint("account_id", "generation"),
+)
+
+finding = sa.Table(
+    "finding",
+    metadata,
+    _text("id", primary_key=True),
+    _text("practice"),
+    _text("scope"),  # what is decided again when this may close: a chart, an address, a record or the practice
+    _text("code"),
+    _text("severity"),
+    sa.Column("patient", sa.Text),
+    sa.Column("contact", sa.Text),
+    sa.Column("email", sa.Text),
+    _text("message"),
+    _text("remedy"),
+    sa.Column("since", Instant, nullable=False),
+    sa.Column("closed_at", Instant),
+    sa.Index("ix_finding_scope", "practice", "scope"),
+)
+
+run = sa.Table(
+    "run",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    _text("practice"),
+    _text("kind"),  # full, incremental, person, review
+    _text("status"),  # running, complete, incomplete, failed, held
+    sa.Column("started_at", Instant, nullable=False),
+    sa.Column("finished_at", Instant),
+    sa.Column("released_at", Instant),
+    sa.Column("plan_hash", sa.Text),
+    _text("report", default="{}"),  # JSON: read, changes, held, findings, problems, strategy
+    sa.Index("ix_run_practice", "practice", "id"),
+)
+
+watermark = sa.Table(
+    "watermark",
+    metadata,
+    _text("practice", primary_key=True),
+    _text("resource_type", primary_key=True),
+    sa.Column("at", Instant, nullable=False),
+)
+
+widget_revision = sa.Table(
+    "widget_revision",
+    metadata,
+    _text("practice", primary_key=True),
+    sa.Column("revision", sa.Integer, primary_key=True),
+    _text("hash"),
+    _text("content"),  # JSON of core.widget.Widget
+    _text("state"),  # core.state.WidgetState
+    _text("reason"),
+    sa.Column("accepted_at", Instant),
+    sa.Column("live_at", Instant),
+    sa.Column("created_at", Instant, nullable=False),
+)
+
+audit = sa.Table(
+    "audit",
+    metadata,
+    _text("practice", primary_key=True),
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("at", Instant, nullable=False),
+    _text("actor"),
+    sa.Column("run", sa.Integer),
+    _text("action"),
+    sa.Column("account", sa.Text),
+    sa.Column("patient", sa.Text),
+    _text("reason"),
+    _text("source"),
+    _text("detail"),  # JSON: before and after
+    _text("hash"),  # sha-256 over the row before and this row (core.audit)
+    sa.Index("ix_audit_account", "practice", "account"),
+    sa.Index("ix_audit_patient", "practice", "patient"),
+)
+
+lease = sa.Table(
+    "lease",
+    metadata,
+    _text("name", primary_key=True),
+    _text("owner"),
+    sa.Column("until", Instant, nullable=False),
+)
+
+__all__ = ["Instant", "account", "audit", "contact", "effect", "finding", "grant", "lease", "metadata", "patient", "practice", "run", "watermark", "welcome", "widget_revision"]
