@@ -99,6 +99,9 @@ class Contact(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     email: str = ""
     email_key: str = ""
     email_problem: EmailProblem | None = EmailProblem.MISSING
+    email_start: str = ""
+    email_end: str = ""
+    """The period of the address, as FHIR dates; deciding compares it with the day."""
     names: tuple[str, ...] = ()
     birth_date: str = ""
     language: str = ""

@@ -50,7 +50,8 @@ practice = sa.Table(
     metadata,
     _text("id", primary_key=True),
     sa.Column("released_at", Instant),  # when its first Welcome emails were released; null = still held
-    sa.Column("mapping_hash", sa.Text),  # facts read under another mapping or policy are decided again
+    sa.Column("decided_run", sa.Integer, nullable=False, default=0),  # facts that changed in a later run are undecided
+    sa.Column("rules_hash", sa.Text),  # charts decided under another mapping or policy are decided again
 )
 
 patient = sa.Table(
@@ -119,6 +120,7 @@ grant = sa.Table(
     sa.Column("is_self", sa.Boolean, nullable=False),
     sa.Column("since", Instant, nullable=False),
     sa.Index("ix_grant_patient", "patient"),
+    sa.Index("ix_grant_contact", "contact"),
 )
 
 effect = sa.Table(

@@ -1,0 +1,182 @@
+"""From contacts to accounts: everybody who uses one e-mail address, and the charts that address may open.
+
+Source: docs/rules.md, "From contacts to accounts".
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from adapter.core.decide import Outcome
+from adapter.core.facts import Authority, Contact, Role
+from adapter.core.persons import births_agree, same_name
+from adapter.core.policy import Access
+from adapter.core.reasons import ELIGIBLE, ORDER, REASONS
+from adapter.core.state import Grant, GrantState
+
+_EXPLICIT_NO = frozenset({"authority-none"})
+
+
+class Member(msgspec.Struct, frozen=True, gc=False):
+    """One contact that uses the address, with what its chart's rules said."""
+
+    contact: Contact
+    outcome: Outcome
+
+
+class Dependent(msgspec.Struct, frozen=True, gc=False):
+    """What an account should have on one chart. ``fresh`` and ``standing`` differ where a new grant may not begin
+    but an existing one is kept, suspended or ended."""
+
+    patient: str
+    member: Member
+    reason: str
+    fresh: GrantState | None
+    standing: GrantState | None
+    """None: leave an existing grant as it is."""
+
+    def grant(self, state: GrantState) -> Grant:
+        contact, outcome = self.member.contact, self.member.outcome
+        access = outcome.access if state is GrantState.ACTIVE or outcome.opens else Access.NONE
+        return Grant(self.patient, contact.ref, contact.role, contact.authority, access, state, self.reason, contact.source, outcome.is_self)
+
+
+class AccountDecision(msgspec.Struct, frozen=True):
+    """What one address should be: whose it is, and which charts it may open."""
+
+    email_key: str
+    email: str
+    name: str
+    language: str
+    dependents: dict[str, Dependent]
+    """By patient reference."""
+    people: tuple[tuple[Member, ...], ...]
+    """The people who use the address, each with their contacts."""
+    shared_charts: tuple[str, ...]
+    """Charts held because not everybody at this address may see them."""
+    kinship_clash: tuple[str, ...]
+    """Charts on which the address belongs to a mother and a father at once."""
+
+
+def decide_account(email_key: str, members: Iterable[Member]) -> AccountDecision:
+    """Decides one account from every contact with its address. The order of ``members`` never matters."""
+    ordered = sorted(members, key=lambda member: member.contact.ref)
+    people = people_of([member for member in ordered if member.outcome.current])
+    by_chart: dict[str, list[Member]] = {}
+    for member in ordered:
+        if member.contact.patient:
+            by_chart.setdefault(member.contact.patient, []).append(member)
+    common = _common_charts(people)
+    dependents, shared = {}, []
+    for patient, rows in by_chart.items():
+        best = min(rows, key=_preference)
+        reason = best.outcome.headline
+        if _may_open(best) and common is not None and patient not in common:
+            reason = "shared-email"
+            shared.append(patient)
+        elif _may_open(best) and _contradicted(best, rows, people):
+            reason = "authority-conflict"
+        dependents[patient] = _dependent(patient, best, reason)
+    first = min(ordered, key=lambda member: (not member.outcome.opens, not member.outcome.current, member.contact.ref)).contact
+    clashes = tuple(sorted(patient for patient, rows in by_chart.items() if _kin_clash(rows)))
+    return AccountDecision(
+        email_key, first.email, first.name, _language(ordered), dependents, people, tuple(sorted(shared)), clashes
+    )
+
+
+def people_of(members: Sequence[Member]) -> tuple[tuple[Member, ...], ...]:
+    """Clusters contacts with one address into people, by name, birth date and kinship.
+
+    A contact without a name is a person of its own: nobody can say whose it is.
+    """
+    people: list[list[Member]] = []
+    for member in members:
+        matching = [person for person in people if any(_same(member.contact, other.contact) for other in person)]
+        merged = [other for person in matching for other in person] + [member]
+        people = [person for person in people if not any(person is found for found in matching)] + [merged]
+    return tuple(tuple(person) for person in people)
+
+
+def _same(a: Contact, b: Contact) -> bool:
+    if {a.role, b.role} == {Role.MOTHER, Role.FATHER}:
+        return False
+    if a.birth_date != b.birth_date and not births_agree(a.birth_date, b.birth_date):
+        return False
+    if a.names and a.names[:1] == b.names[:1]:
+        return True
+    return any(same_name(one, other) for one in a.names for other in b.names)
+
+
+def _may_open(member: Member) -> bool:
+    return member.outcome.opens or member.outcome.freeze
+
+
+def _common_charts(people: Sequence[Sequence[Member]]) -> frozenset[str] | None:
+    """The charts that everybody at the address may open; None when there is only one person."""
+    if len(people) < 2:
+        return None
+    charts = [frozenset(member.contact.patient for member in person if _may_open(member)) for person in people]
+    return frozenset.intersection(*charts)
+
+
+def _preference(member: Member) -> tuple[bool, bool, bool, int, str]:
+    """Which of several rows of one address on one chart counts: the one that opens it, else the one closest to it."""
+    outcome, contact = member.outcome, member.contact
+    return (
+        not outcome.opens,
+        not outcome.freeze,
+        contact.role is Role.SELF,
+        0 if contact.authority is Authority.EXCLUSIVE else 1 if outcome.opens else 100 - ORDER.get(outcome.headline, 0),
+        contact.ref,
+    )
+
+
+def _contradicted(best: Member, rows: Sequence[Member], people: Sequence[Sequence[Member]]) -> bool:
+    """Whether the same person stands on the chart a second time with Authority None: nobody can tell which row is right."""
+    if len(rows) < 2:
+        return False
+    person = next((person for person in people if best in person), ())
+    return any(
+        row is not best
+        and row in person
+        and row.contact.role is not Role.SELF
+        and (
+            row.contact.authority is Authority.NONE
+            or (row.contact.authority is Authority.UNKNOWN and row.contact.last_authority is Authority.NONE)
+        )
+        for row in rows
+    )
+
+
+def _kin_clash(rows: Sequence[Member]) -> bool:
+    return len(rows) > 1 and {Role.MOTHER, Role.FATHER} <= {row.contact.role for row in rows if row.outcome.current}
+
+
+def _dependent(patient: str, best: Member, code: str) -> Dependent:
+    reason = REASONS[code]
+    if code == "authority-conflict" and best.outcome.freeze:
+        return Dependent(patient, best, code, GrantState.HELD, None)
+    if code == "authority-conflict" and best.outcome.opens:
+        return Dependent(patient, best, code, GrantState.HELD, GrantState.HELD)
+    return Dependent(patient, best, code, reason.fresh, reason.standing)
+
+
+def _language(members: Sequence[Member]) -> str:
+    return next((member.contact.language for member in members if member.contact.language), "")
+
+
+def lost_grant(grant: Grant, now_at: Mapping[str, Member], email_key: str) -> tuple[GrantState, str]:
+    """What becomes of a grant that no contact of its account supports any more: the state it goes to, and why.
+
+    ``now_at`` has the contact as it is now, wherever it moved to; a contact that is not in it was confirmed gone.
+    """
+    member = now_at.get(grant.contact)
+    if member is None:
+        return GrantState.ENDED, "contact-gone"
+    contact, outcome = member.contact, member.outcome
+    if contact.patient_problem or (outcome.reasons and outcome.headline != ELIGIBLE and contact.patient == grant.patient):
+        code = "patient-mismatch" if contact.patient_problem else outcome.headline
+        return REASONS[code].standing, code
+    if contact.patient != grant.patient:
+        return GrantState.ENDED, "contact-moved"
+    return GrantState.ENDED, "email-changed"

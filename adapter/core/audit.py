@@ -1,0 +1,31 @@
+"""What the audit trail keeps of every change, and the hash that chains each row to the one before it."""
+
+import hashlib
+from datetime import UTC, datetime
+
+import msgspec
+
+GENESIS = "0" * 64
+
+
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One change: who did what to which account and chart, why, and on which version of which record."""
+
+    action: str
+    account: str | None = None
+    patient: str | None = None
+    reason: str
+    source: str = ""
+    detail: str = "{}"
+    """JSON: what it was before and after."""
+    actor: str = "schedule"
+    run: int | None = None
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def chain_hash(previous: str, *, practice: str, seq: int, at: datetime, entry: AuditEntry) -> str:
+    """SHA-256 (hex) over the previous row's hash and this row, so that an edit, a gap or a swap shows."""
+    stamp = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return hashlib.sha256(_encode((previous, practice, seq, stamp, entry))).hexdigest()

@@ -1,0 +1,241 @@
+"""The difference between what an account should be and what it is, as a list of actions with reasons."""
+
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+
+import msgspec
+
+from adapter.core.accounts import AccountDecision, Dependent, Member, lost_grant
+from adapter.core.policy import Access
+from adapter.core.reasons import ELIGIBLE, FIRST_RUN
+from adapter.core.state import Account, AccountStatus, EffectState, Grant, GrantState
+
+
+class ActionKind(StrEnum):
+    """What a plan can do."""
+
+    OPEN_ACCOUNT = "open-account"
+    MOVE_ACCOUNT = "move-account"
+    UPDATE_ACCOUNT = "update-account"
+    REOPEN_ACCOUNT = "reopen-account"
+    SUSPEND_ACCOUNT = "suspend-account"
+    CLOSE_ACCOUNT = "close-account"
+    GRANT = "grant"
+    CHANGE_GRANT = "change-grant"
+    HOLD_GRANT = "hold-grant"
+    SUSPEND_GRANT = "suspend-grant"
+    END_GRANT = "end-grant"
+    QUEUE_WELCOME = "queue-welcome"
+    HOLD_WELCOME = "hold-welcome"
+    CANCEL_WELCOME = "cancel-welcome"
+
+
+_BY_STATE = {
+    GrantState.ACTIVE: ActionKind.GRANT,
+    GrantState.HELD: ActionKind.HOLD_GRANT,
+    GrantState.SUSPENDED: ActionKind.SUSPEND_GRANT,
+    GrantState.ENDED: ActionKind.END_GRANT,
+}
+_WIDTH = {Access.NONE: 0, Access.LIMITED: 1, Access.FULL: 2}
+_WAITING = frozenset({EffectState.QUEUED, EffectState.HELD})
+
+
+class Action(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """One thing a run would do. ``account`` is the account's e-mail key; ``source`` the record version that caused it."""
+
+    action: ActionKind
+    account: str
+    patient: str | None
+    reason: str
+    source: str
+    grant: Grant | None = None
+    """The grant as it will be, for the grant actions."""
+    before: Grant | None = None
+    email: str = ""
+    name: str = ""
+    language: str = ""
+    status: AccountStatus | None = None
+    """The account's status afterwards, for the account actions."""
+    new_key: str = ""
+    """The e-mail key an account moves to."""
+    account_id: str = ""
+    """Empty for an account that the plan itself opens."""
+
+
+def plan_account(
+    decision: AccountDecision,
+    current: Account | None,
+    contacts_now: Mapping[str, Member],
+    *,
+    hold_welcome: bool,
+    only_restrict: bool = False,
+) -> list[Action]:
+    """What makes ``current`` equal to ``decision``; empty when it already is.
+
+    ``contacts_now`` has, by reference, the contacts that the account's existing grants rest on, wherever they are now.
+    ``hold_welcome`` holds Welcome emails for a human's release. With ``only_restrict`` (an incomplete read) nothing is
+    opened or widened; explicit evidence against access still acts.
+    """
+    planner = _Planner(decision, current, only_restrict)
+    grants = dict(current.grants) if current else {}
+    for action in planner.grants(contacts_now):
+        planner.actions.append(action)
+        if action.grant:
+            grants[action.grant.patient] = action.grant
+    if current is None and not grants:
+        return []
+    active = [grant for _, grant in sorted(grants.items()) if grant.state is GrantState.ACTIVE]
+    planner.account(grants, active)
+    if not only_restrict or not active:
+        planner.welcome(active, hold=hold_welcome)
+    return planner.actions
+
+
+def plan_move(decision: AccountDecision, account: Account) -> Action | None:
+    """Moves ``account`` to the decision's address when every contact its grants rest on has that address now.
+
+    None when somebody stayed at the old address: then the two addresses are two accounts.
+    """
+    here = {member.contact.ref: member for person in decision.people for member in person}
+    live = [grant for grant in account.grants.values() if grant.state is not GrantState.ENDED]
+    if not live or any(grant.contact not in here for grant in live):
+        return None
+    first = here[min(grant.contact for grant in live)].contact
+    return Action(
+        ActionKind.MOVE_ACCOUNT,
+        account.email_key,
+        None,
+        "email-changed",
+        first.source,
+        email=first.email,
+        name=decision.name,
+        language=decision.language,
+        new_key=decision.email_key,
+        account_id=account.id,
+        status=AccountStatus.PENDING,
+    )
+
+
+class _Planner:
+    """Collects one account's actions."""
+
+    def __init__(self, decision: AccountDecision, current: Account | None, only_restrict: bool) -> None:
+        self.decision = decision
+        self.current = current
+        self.only_restrict = only_restrict
+        self.actions: list[Action] = []
+
+    def grants(self, contacts_now: Mapping[str, Member]) -> Iterator[Action]:
+        """The changes to grants, by chart."""
+        existing = self.current.grants if self.current else {}
+        dependents = self.decision.dependents
+        for patient in sorted(dependents.keys() | existing.keys()):
+            before = existing.get(patient)
+            dependent = dependents.get(patient)
+            if dependent is not None:
+                after = _wanted(dependent, before)
+            elif before is not None and before.state is not GrantState.ENDED:
+                state, reason = lost_grant(before, contacts_now, self.decision.email_key)
+                after = msgspec.structs.replace(before, state=state, reason=reason, access=Access.NONE)
+            else:
+                after = None
+            if after is None or (before is not None and _same(before, after)):
+                continue
+            if self.only_restrict and (before is None or not _narrows(before, after)):
+                continue
+            kind = ActionKind.CHANGE_GRANT if before is not None and before.state is after.state else _BY_STATE[after.state]
+            yield self._action(kind, after.patient, after.reason, after.source, grant=after, before=before)
+
+    def account(self, grants: Mapping[str, Grant], active: list[Grant]) -> None:
+        """Opens, updates, suspends, closes or reopens the account as its grants now say."""
+        decision, current = self.decision, self.current
+        if current is None:
+            first = active[0] if active else grants[min(grants)]
+            opening = self._action(ActionKind.OPEN_ACCOUNT, None, first.reason, first.source, status=AccountStatus.PENDING)
+            self.actions.insert(0, opening)
+            return
+        status = _status(current, grants, active)
+        cause = next((action for action in self.actions if action.grant), None)
+        reason, source = (cause.reason, cause.source) if cause else ("no-open-chart", "")
+        if status is not current.status and not (self.only_restrict and active):
+            kind = {
+                AccountStatus.SUSPENDED: ActionKind.SUSPEND_ACCOUNT,
+                AccountStatus.CLOSED: ActionKind.CLOSE_ACCOUNT,
+            }.get(status, ActionKind.REOPEN_ACCOUNT)
+            self.actions.append(self._action(kind, None, reason, source, status=status))
+        named = bool(decision.dependents) and (decision.email, decision.name, decision.language)
+        if named and named != (current.email, current.name, current.language) and not self.only_restrict:
+            self.actions.append(self._action(ActionKind.UPDATE_ACCOUNT, None, reason if cause else ELIGIBLE, source, status=status))
+
+    def welcome(self, active: list[Grant], *, hold: bool) -> None:
+        """Queues the one Welcome email of an account that may open a chart; cancels one that must not leave."""
+        current = self.current
+        state = current.welcome if current else None
+        if not active:
+            if state in _WAITING:
+                cause = next((action for action in self.actions if action.grant), None)
+                reason, source = (cause.reason, cause.source) if cause else ("no-open-chart", "")
+                self.actions.append(self._action(ActionKind.CANCEL_WELCOME, None, reason, source))
+            return
+        reopened = any(action.action is ActionKind.REOPEN_ACCOUNT for action in self.actions)
+        registered = current is not None and current.registered
+        if not registered and (state is None or state is EffectState.CANCELLED or (reopened and state not in _WAITING)):
+            kind = ActionKind.HOLD_WELCOME if hold else ActionKind.QUEUE_WELCOME
+            reason = FIRST_RUN if hold else active[0].reason
+            self.actions.append(self._action(kind, None, reason, active[0].source))
+
+    def _action(
+        self,
+        kind: ActionKind,
+        patient: str | None,
+        reason: str,
+        source: str,
+        *,
+        grant: Grant | None = None,
+        before: Grant | None = None,
+        status: AccountStatus | None = None,
+    ) -> Action:
+        decision, current = self.decision, self.current
+        named = status is not None
+        return Action(
+            kind,
+            decision.email_key,
+            patient,
+            reason,
+            source,
+            grant=grant,
+            before=before,
+            email=decision.email if named else "",
+            name=decision.name if named else "",
+            language=decision.language if named else "",
+            status=status,
+            account_id=current.id if current else "",
+        )
+
+
+def _wanted(dependent: Dependent, before: Grant | None) -> Grant | None:
+    state = dependent.fresh if before is None or before.state is GrantState.ENDED else dependent.standing
+    if state is None:
+        return None
+    return dependent.grant(state)
+
+
+def _same(a: Grant, b: Grant) -> bool:
+    """Whether two grants differ in nothing but the version of the record they were last read from."""
+    return msgspec.structs.replace(a, source="") == msgspec.structs.replace(b, source="")
+
+
+def _narrows(before: Grant, after: Grant) -> bool:
+    if before.state is not GrantState.ACTIVE:
+        return False
+    return after.state is not GrantState.ACTIVE or _WIDTH[after.access] < _WIDTH[before.access]
+
+
+def _status(current: Account, grants: Mapping[str, Grant], active: list[Grant]) -> AccountStatus:
+    if active:
+        if current.status not in (AccountStatus.SUSPENDED, AccountStatus.CLOSED):
+            return current.status
+        return AccountStatus.REGISTERED if current.registered else AccountStatus.PENDING
+    if all(grant.state is GrantState.ENDED for grant in grants.values()):
+        return AccountStatus.CLOSED
+    return AccountStatus.PENDING if current.status is AccountStatus.PENDING else AccountStatus.SUSPENDED

@@ -1,0 +1,212 @@
+"""Every reason code the rules can give: what it does to a grant, whether a human should look, and the step that fixes it.
+
+The table is in the order of the rules; the first reason that applies is the headline.
+"""
+
+from enum import StrEnum
+from types import MappingProxyType
+
+import msgspec
+
+from adapter.core.state import GrantState
+
+FIRST_RUN = "first-run"
+"""Why a practice's first Welcome emails wait for a release."""
+
+
+class Severity(StrEnum):
+    """How soon a human should look at a finding."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """One coded cause.
+
+    ``fresh`` is the state a grant starts in that has this reason (None: there is no grant), ``standing`` the state
+    that an existing grant goes to. ``finding`` is the severity of the finding it raises, None when it is normal.
+    """
+
+    code: str
+    summary: str
+    """Completes "... because": the practice's words, no names."""
+    remedy: str
+    """What the practice does about it, in the words of the portal's FAQ; empty when nothing is wrong."""
+    fresh: GrantState | None = None
+    standing: GrantState = GrantState.ENDED
+    finding: Severity | None = None
+
+
+ELIGIBLE = "eligible"
+
+_IN_CONTACTS = "in Family Contacts"
+
+_ALL = (
+    Reason(
+        "internal-error",
+        "the adapter could not decide this contact",
+        "Report this to the adapter's maintainers with the run number; nobody gets access meanwhile.",
+        GrantState.HELD,
+        GrantState.HELD,
+        Severity.ERROR,
+    ),
+    Reason(
+        "record-unusable",
+        "the record in the EHR is damaged or carries something the adapter must not ignore",
+        "Open the record in the EHR, correct the element that is named, and save it.",
+        GrantState.HELD,
+        GrantState.HELD,
+        Severity.ERROR,
+    ),
+    Reason(
+        "patient-mismatch",
+        "the contact does not point to exactly one chart of this EHR",
+        f"Open the contact {_IN_CONTACTS} of the right child and save it there; remove it from the wrong chart.",
+        GrantState.HELD,
+        GrantState.HELD,
+        Severity.ERROR,
+    ),
+    Reason("patient-inactive", "the chart is inactive", "Activate the chart if the child is still a patient.", None, GrantState.SUSPENDED),
+    Reason(
+        "patient-merged",
+        "the chart was merged into another one",
+        "Check the Family Contacts of the chart that is left; access never moves to it by itself.",
+        None,
+        GrantState.SUSPENDED,
+    ),
+    Reason("patient-deceased", "the chart says that the patient has died", "", None, GrantState.SUSPENDED),
+    Reason("contact-inactive", "the contact is inactive", f"Activate the contact {_IN_CONTACTS} if that is wrong."),
+    Reason(
+        "contact-not-yet",
+        "the contact's period has not begun",
+        f"Nothing to do if the start date is right; otherwise correct it {_IN_CONTACTS}.",
+        None,
+        GrantState.SUSPENDED,
+    ),
+    Reason("contact-ended", "the contact's period has ended", f"Correct the end date {_IN_CONTACTS} if that is wrong."),
+    Reason(
+        "authority-none",
+        "the Authority is None",
+        f"If this parent should have access, set Authority to Joint or Exclusive {_IN_CONTACTS}.",
+    ),
+    Reason(
+        "authority-unknown",
+        "the chart does not say which Authority the contact has",
+        f"Set Authority to Joint or Exclusive {_IN_CONTACTS}, or to None if there should be no access.",
+        None,
+        GrantState.SUSPENDED,
+        Severity.WARNING,
+    ),
+    Reason(
+        "role-self",
+        "the entry in the person's own chart has the Role/Reason Self",
+        "In the person's own chart, change the Role/Reason from Self to Other Relative, set Authority to Joint or "
+        "Exclusive, and use the same e-mail address as in the child's chart.",
+    ),
+    Reason(
+        "role-unknown",
+        "the Role/Reason is not one the adapter knows",
+        f"Choose a Role/Reason from the list {_IN_CONTACTS}, for example Mother, Father or Guardian.",
+        GrantState.HELD,
+        GrantState.HELD,
+        Severity.WARNING,
+    ),
+    Reason(
+        "role-not-allowed",
+        "the practice gives no portal access to this Role/Reason",
+        f"Correct the Role/Reason {_IN_CONTACTS} if it is wrong; otherwise this is as intended.",
+        GrantState.HELD,
+        GrantState.HELD,
+        Severity.WARNING,
+    ),
+    Reason(
+        "email-missing",
+        "the contact has no current e-mail address",
+        f"Enter the e-mail address {_IN_CONTACTS}; the Welcome email then goes out by itself.",
+        None,
+        GrantState.SUSPENDED,
+        Severity.WARNING,
+    ),
+    Reason(
+        "email-invalid",
+        "the contact's e-mail address is not a valid one",
+        f"Correct the e-mail address {_IN_CONTACTS}; the Welcome email then goes out by itself.",
+        None,
+        GrantState.SUSPENDED,
+        Severity.WARNING,
+    ),
+    Reason(
+        "authority-conflict",
+        "the chart gives somebody Exclusive Authority beside others",
+        f"Check the custody papers, then make the Authority of everybody on the chart agree {_IN_CONTACTS}.",
+        GrantState.SUSPENDED,
+        GrantState.SUSPENDED,
+        Severity.ERROR,
+    ),
+    Reason(
+        "birthdate-unusable",
+        "the patient's birth date is missing or cannot be right",
+        "Correct the birth date in the patient's chart.",
+        GrantState.HELD,
+        GrantState.HELD,
+        Severity.WARNING,
+    ),
+    Reason(
+        "dependent-is-adult",
+        "the patient is of an age at which parents no longer have access",
+        "An adult patient who should see their own chart needs a Family Contact in it with the Role/Reason Other "
+        "Relative and Authority Joint or Exclusive.",
+    ),
+    Reason(
+        "shared-email",
+        "the e-mail address is used by several people who may not all see this chart",
+        f"Give each person their own e-mail address {_IN_CONTACTS}.",
+        GrantState.HELD,
+        GrantState.HELD,
+        Severity.ERROR,
+    ),
+    Reason(ELIGIBLE, "relationship, Authority and e-mail address are in order", "", GrantState.ACTIVE, GrantState.ACTIVE),
+    # What can happen to an existing grant or account beside the rules.
+    Reason("contact-gone", "the contact was removed from the chart", f"Enter the contact again {_IN_CONTACTS} if that is wrong."),
+    Reason("contact-moved", "the contact now belongs to another chart", f"Enter the contact again {_IN_CONTACTS} if that is wrong."),
+    Reason("email-changed", "the contact has a new e-mail address", ""),
+    Reason("no-open-chart", "none of the account's charts may be opened any more", ""),
+    Reason("registered-again", "somebody at the practice asked for the Welcome email again", ""),
+    # What is worth a look without changing any grant.
+    Reason(
+        "self-only",
+        "the parent is also a patient, and the entry in their own chart has the Role/Reason Self",
+        "In the parent's own chart, change the Role/Reason from Self to Other Relative, set Authority to Joint or "
+        "Exclusive, and use the same e-mail address as in the child's chart.",
+        finding=Severity.WARNING,
+    ),
+    Reason(
+        "email-mismatch",
+        "the parent is also a patient, and the two charts have different e-mail addresses",
+        "Use the same e-mail address for this person in both charts.",
+        finding=Severity.WARNING,
+    ),
+    Reason(
+        "source-problem",
+        "part of the EHR's data could not be read",
+        "Correct the export at the place that is named, then sync again.",
+        finding=Severity.ERROR,
+    ),
+    Reason(
+        "widget-late",
+        "the portal does not show the published widget yet",
+        "Ask the portal whether it accepted the change, then publish again.",
+        finding=Severity.WARNING,
+    ),
+    Reason(
+        "widget-drift",
+        "the widget in the portal is not the one that was published",
+        "Publish again, or change the configuration if the portal is right.",
+        finding=Severity.WARNING,
+    ),
+)
+
+REASONS = MappingProxyType({reason.code: reason for reason in _ALL})
+ORDER = MappingProxyType({reason.code: number for number, reason in enumerate(_ALL)})
