@@ -1,7 +1,7 @@
 """E-mail addresses: what can be used, and when two of them are the same mailbox.
 
 Syntax is judged by the email-validator library; plain ASCII addresses, nearly all of them, take a short cut that a
-property test proves equal to it. Dots and ``+tags`` stay distinct: which of them a provider ignores is not ours to guess.
+property test proves equal to it. Dots and ``+tags`` stay distinct: what a provider ignores is not ours to guess.
 """
 
 import re
@@ -41,13 +41,16 @@ def normalise(address: str) -> tuple[str, EmailProblem | None]:
 
 
 def email_key(address: str) -> str:
-    """The key under which two spellings are one mailbox, empty when the address cannot be used.
+    """The key under which two spellings are one mailbox, empty when the address cannot be used."""
+    usable, problem = normalise(address)
+    return key_of(usable) if problem is None else ""
+
+
+def key_of(usable: str) -> str:
+    """The key of an address that ``normalise`` has passed.
 
     The local part is lower-cased but not case-folded: folding would make one mailbox out of ``straße`` and ``strasse``.
     """
-    usable, problem = normalise(address)
-    if problem is not None:
-        return ""
     return usable.lower() if usable.isascii() else unicodedata.normalize("NFC", usable.lower())
 
 

@@ -1,0 +1,134 @@
+"""What a contact is to the patient: codes and words of the chart, through a profile's tables, to one Role.
+
+Fails closed: Self wins over everything, since it grants nothing; a code nobody mapped, or kin that contradict each
+other, make the role unknown.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from adapter.core.facts import Role
+from adapter.core.intake import Damaged, clean, convert
+from adapter.core.shapes import CodeableConcept, Coding
+
+MAX_WORDS = 120
+
+
+class RoleTables(msgspec.Struct, frozen=True):
+    """A profile's tables. ``contact_systems`` name code systems of contact roles, which say nothing about kinship."""
+
+    codes: dict[str, dict[str, Role]]
+    """By code system, then by code."""
+    words: dict[str, Role]
+    """By text as ``fold`` writes it."""
+    contact_systems: frozenset[str]
+
+
+_PARENTS = {Role.PARENT, Role.GUARDIAN, Role.OTHER_RELATIVE}
+_REFINES: dict[Role, set[Role]] = {
+    Role.MOTHER: _PARENTS,
+    Role.FATHER: _PARENTS,
+    Role.PARENT: {Role.GUARDIAN, Role.OTHER_RELATIVE},
+    Role.STEP_PARENT: {Role.PARENT, Role.OTHER_RELATIVE},
+    Role.FOSTER_PARENT: {Role.PARENT, Role.OTHER_RELATIVE},
+    Role.GUARDIAN: {Role.GRANDPARENT, Role.SIBLING, Role.OTHER_RELATIVE},
+    Role.GRANDPARENT: {Role.OTHER_RELATIVE},
+    Role.SIBLING: {Role.OTHER_RELATIVE},
+    Role.SPOUSE: {Role.OTHER_RELATIVE},
+    Role.CHILD: {Role.OTHER_RELATIVE},
+}
+"""Two roles that go together, and which of them says more: a mother is a parent, a grandmother can be the guardian."""
+
+
+@lru_cache(maxsize=4096)
+def fold(text: str) -> str:
+    """Words as the tables spell them: lower case, hyphens and underscores as spaces, single spaces."""
+    return " ".join(text.casefold().replace("-", " ").replace("_", " ").split())
+
+
+def role_of(values: list[Any], tables: RoleTables, path: str, *, checked: bool) -> tuple[Role, str]:
+    """Role and the chart's own words for it, from CodeableConcepts, Codings or plain text.
+
+    ``checked`` says that intake has already checked the values' structure. Raises Damaged.
+    """
+    kin: set[Role] = set()
+    words: list[str] = []
+    for value in values:
+        codings, text = parts_of(value, path, checked=checked)
+        for coding in codings:
+            role = _role_of_coding(coding, tables)
+            if role is not None:
+                kin.add(role)
+        kin.update(_roles_of_words(codings, text, tables))
+        words.append(_words(codings, text))
+    said = clean(", ".join(filter(None, words)), path)
+    return _one(kin), said if len(said) <= MAX_WORDS else said[: MAX_WORDS - 1] + "…"
+
+
+def parts_of(value: Any, path: str, *, checked: bool) -> tuple[list[dict[str, Any]], str]:
+    """Codings and text of a CodeableConcept, a Coding or plain text. Raises Damaged for anything else."""
+    if type(value) is str:
+        return [], value
+    if type(value) is not dict:
+        raise Damaged(path, "should be a code, a Coding, a CodeableConcept or text")
+    if "coding" in value or "text" in value:
+        if not checked:
+            convert(value, CodeableConcept, path)
+        return value.get("coding", []), value.get("text", "")
+    if not value:
+        return [], ""
+    if not checked:
+        convert(value, Coding, path)
+    return [value], ""
+
+
+def _role_of_coding(coding: dict[str, Any], tables: RoleTables) -> Role | None:
+    """None where the coding says nothing about kinship, ``unknown`` where it might but nobody mapped it."""
+    system = coding.get("system", "")
+    table = tables.codes.get(system)
+    if table is None:
+        return None if system else _unless_empty(coding)
+    role = table.get(coding.get("code", ""))
+    if role is None and system not in tables.contact_systems:
+        return _unless_empty(coding)
+    return role
+
+
+def _unless_empty(coding: dict[str, Any]) -> Role | None:
+    return Role.UNKNOWN if "code" in coding or "system" in coding else None
+
+
+def _roles_of_words(codings: list[dict[str, Any]], text: str, tables: RoleTables) -> set[Role]:
+    said = [
+        coding["display"]
+        for coding in codings
+        if "display" in coding and coding.get("system") not in tables.contact_systems
+    ]
+    if text:
+        said.append(text)
+    return {tables.words[word] for word in map(fold, said) if word in tables.words}
+
+
+def _words(codings: list[dict[str, Any]], text: str) -> str:
+    if text:
+        return text
+    for key in ("display", "code"):
+        for coding in codings:
+            if key in coding:
+                said: str = coding[key]
+                return said
+    return ""
+
+
+def _one(kin: set[Role]) -> Role:
+    if len(kin) == 1:
+        return next(iter(kin))
+    if Role.SELF in kin:
+        return Role.SELF
+    if not kin or Role.UNKNOWN in kin:
+        return Role.UNKNOWN
+    implied = set().union(*(_REFINES.get(role, set()) for role in kin))
+    left = kin - implied
+    return left.pop() if len(left) == 1 else Role.UNKNOWN
