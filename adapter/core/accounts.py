@@ -38,7 +38,17 @@ class Dependent(msgspec.Struct, frozen=True, gc=False):
     def grant(self, state: GrantState) -> Grant:
         contact, outcome = self.member.contact, self.member.outcome
         access = outcome.access if state is GrantState.ACTIVE or outcome.opens else Access.NONE
-        return Grant(self.patient, contact.ref, contact.role, contact.authority, access, state, self.reason, contact.source, outcome.is_self)
+        return Grant(
+            self.patient,
+            contact.ref,
+            contact.role,
+            contact.authority,
+            access,
+            state,
+            self.reason,
+            contact.source,
+            outcome.is_self,
+        )
 
 
 class AccountDecision(msgspec.Struct, frozen=True):
@@ -77,11 +87,18 @@ def decide_account(email_key: str, members: Iterable[Member]) -> AccountDecision
         elif _may_open(best) and _contradicted(best, rows, people):
             reason = "authority-conflict"
         dependents[patient] = _dependent(patient, best, reason)
-    first = min(ordered, key=lambda member: (not member.outcome.opens, not member.outcome.current, member.contact.ref)).contact
+    first = min(
+        ordered, key=lambda member: (not member.outcome.opens, not member.outcome.current, member.contact.ref)
+    ).contact
     clashes = tuple(sorted(patient for patient, rows in by_chart.items() if _kin_clash(rows)))
     return AccountDecision(
         email_key, first.email, first.name, _language(ordered), dependents, people, tuple(sorted(shared)), clashes
     )
+
+
+def nobody(email_key: str) -> AccountDecision:
+    """The decision for an address that no contact has any more."""
+    return AccountDecision(email_key, "", "", "", {}, (), (), ())
 
 
 def people_of(members: Sequence[Member]) -> tuple[tuple[Member, ...], ...]:
@@ -174,7 +191,9 @@ def lost_grant(grant: Grant, now_at: Mapping[str, Member], email_key: str) -> tu
     if member is None:
         return GrantState.ENDED, "contact-gone"
     contact, outcome = member.contact, member.outcome
-    if contact.patient_problem or (outcome.reasons and outcome.headline != ELIGIBLE and contact.patient == grant.patient):
+    if contact.patient_problem or (
+        outcome.reasons and outcome.headline != ELIGIBLE and contact.patient == grant.patient
+    ):
         code = "patient-mismatch" if contact.patient_problem else outcome.headline
         return REASONS[code].standing, code
     if contact.patient != grant.patient:

@@ -16,10 +16,22 @@ from adapter.core.reasons import ELIGIBLE
 
 PASSED = "pass"
 _KIN_OF_OTHERS = frozenset(
-    {Role.MOTHER, Role.FATHER, Role.PARENT, Role.STEP_PARENT, Role.FOSTER_PARENT, Role.GRANDPARENT, Role.SIBLING, Role.SPOUSE, Role.CHILD}
+    {
+        Role.MOTHER,
+        Role.FATHER,
+        Role.PARENT,
+        Role.STEP_PARENT,
+        Role.FOSTER_PARENT,
+        Role.GRANDPARENT,
+        Role.SIBLING,
+        Role.SPOUSE,
+        Role.CHILD,
+    }
 )
 """Roles nobody has towards themselves."""
-_NOT_CURRENT = frozenset({"patient-inactive", "patient-merged", "patient-deceased", "contact-inactive", "contact-not-yet", "contact-ended"})
+_NOT_CURRENT = frozenset(
+    {"patient-inactive", "patient-merged", "patient-deceased", "contact-inactive", "contact-not-yet", "contact-ended"}
+)
 _NO_CLAIM = _NOT_CURRENT | {"role-self"}
 
 
@@ -91,7 +103,11 @@ class Case(msgspec.Struct, frozen=True):
 
 def authority_of(contact: Contact, policy: Policy) -> Authority:
     """The contact's Authority, or what the practice's policy assumes for the role when the chart states none at all."""
-    if contact.authority is Authority.UNKNOWN and not contact.authority_text and contact.last_authority is Authority.UNKNOWN:
+    if (
+        contact.authority is Authority.UNKNOWN
+        and not contact.authority_text
+        and contact.last_authority is Authority.UNKNOWN
+    ):
         return policy.authority_when_unknown.get(contact.role, Authority.UNKNOWN)
     return contact.authority
 
@@ -238,12 +254,20 @@ RULES: tuple[tuple[str, Callable[[Case], Answer], Callable[[Case], str]], ...] =
     ("role", _role, lambda case: f"The Role/Reason is {case.contact.role_text or case.contact.role}."),
     ("email", _email, lambda case: f"The e-mail address is {case.contact.email}."),
     ("authority-conflict", _conflict, lambda _: "Nobody else on the chart has Exclusive Authority."),
-    ("age", _age, lambda case: "The contact is the patient." if case.is_self else f"By the patient's age access is {case.access()}."),
+    (
+        "age",
+        _age,
+        lambda case: (
+            "The contact is the patient." if case.is_self else f"By the patient's age access is {case.access()}."
+        ),
+    ),
     ("own-mailbox", _own_mailbox, lambda _: "The address is not the patient's own."),
 )
 
 
-def decide_chart(patient: Patient | None, contacts: tuple[Contact, ...], policy: Policy, now: datetime) -> ChartDecision:
+def decide_chart(
+    patient: Patient | None, contacts: tuple[Contact, ...], policy: Policy, now: datetime
+) -> ChartDecision:
     """Decides every contact of one chart.
 
     ``patient`` is None when the EHR gave no such chart; ``now`` is aware, in the practice's time zone. An error inside
@@ -254,7 +278,9 @@ def decide_chart(patient: Patient | None, contacts: tuple[Contact, ...], policy:
     return ChartDecision(outcomes, _review_on(patient, contacts, policy, now))
 
 
-def steps_of(contact: Contact, patient: Patient | None, contacts: tuple[Contact, ...], policy: Policy, now: datetime) -> list[Step]:
+def steps_of(
+    contact: Contact, patient: Patient | None, contacts: tuple[Contact, ...], policy: Policy, now: datetime
+) -> list[Step]:
     """The same decision, rule by rule, for people to read."""
     claims = tuple(other for other in contacts if _claims_exclusive(other, patient, policy, now))
     case = _case(contact, patient, claims, policy, now)
@@ -270,13 +296,19 @@ def steps_of(contact: Contact, patient: Patient | None, contacts: tuple[Contact,
     return steps
 
 
-def _case(contact: Contact, patient: Patient | None, claims: tuple[Contact, ...], policy: Policy, now: datetime) -> Case:
+def _case(
+    contact: Contact, patient: Patient | None, claims: tuple[Contact, ...], policy: Policy, now: datetime
+) -> Case:
     is_self = patient is not None and is_the_patient(contact, patient)
-    others = tuple(claim for claim in claims if claim is not contact and not _same_contact(claim, contact)) if claims else ()
+    others = (
+        tuple(claim for claim in claims if claim is not contact and not _same_contact(claim, contact)) if claims else ()
+    )
     return Case(contact, patient, policy, now, is_self, others)
 
 
-def _outcome(contact: Contact, patient: Patient | None, claims: tuple[Contact, ...], policy: Policy, now: datetime) -> Outcome:
+def _outcome(
+    contact: Contact, patient: Patient | None, claims: tuple[Contact, ...], policy: Policy, now: datetime
+) -> Outcome:
     chart_name = patient.name if patient else ""
     try:
         case = _case(contact, patient, claims, policy, now)
@@ -309,7 +341,9 @@ def _claims_exclusive(contact: Contact, patient: Patient | None, policy: Policy,
 
 def _same_contact(a: Contact, b: Contact) -> bool:
     """One person entered twice on a chart: the same address and a matching name."""
-    return bool(a.email_key) and a.email_key == b.email_key and same_person(a.names, a.birth_date, b.names, b.birth_date)
+    return (
+        bool(a.email_key) and a.email_key == b.email_key and same_person(a.names, a.birth_date, b.names, b.birth_date)
+    )
 
 
 def _people(claims: tuple[Contact, ...]) -> list[Contact]:
@@ -329,7 +363,12 @@ def _review_on(patient: Patient | None, contacts: tuple[Contact, ...], policy: P
         ages = [band.from_age for band in policy.bands] + [policy.own_email_from_age]
         days += [birthday(born, age) for age in ages if born.year + age <= date.max.year]
     for contact in contacts:
-        for text, moment in ((contact.start, starts_at), (contact.end, ends_at), (contact.email_start, starts_at), (contact.email_end, ends_at)):
+        for text, moment in (
+            (contact.start, starts_at),
+            (contact.end, ends_at),
+            (contact.email_start, starts_at),
+            (contact.email_end, ends_at),
+        ):
             if text:
                 try:
                     days.append(moment(text, now).astimezone(now.tzinfo).date())

@@ -47,7 +47,9 @@ def record_scope(ref: str) -> str:
     return f"record:{ref}"
 
 
-def chart_findings(ref: str, patient: Patient | None, contacts: Iterable[Contact], decision: ChartDecision) -> list[Finding]:
+def chart_findings(
+    ref: str, patient: Patient | None, contacts: Iterable[Contact], decision: ChartDecision
+) -> list[Finding]:
     """One finding for each contact whose headline reason is not a normal one. Damaged records are found where they are read."""
     found = []
     for contact in contacts:
@@ -55,7 +57,15 @@ def chart_findings(ref: str, patient: Patient | None, contacts: Iterable[Contact
         if REASONS[code].finding is None or (code == "record-unusable" and contact.unusable):
             continue
         chart = f"{patient.name}'s chart" if patient and patient.name else ref or "a chart"
-        found.append(_finding(code, f"{_who(contact)} on {chart}: {REASONS[code].summary}.", chart_scope(ref), patient=ref, contact=contact.ref))
+        found.append(
+            _finding(
+                code,
+                f"{_who(contact)} on {chart}: {REASONS[code].summary}.",
+                chart_scope(ref),
+                patient=ref,
+                contact=contact.ref,
+            )
+        )
     return found
 
 
@@ -71,7 +81,11 @@ def account_findings(decision: AccountDecision) -> list[Finding]:
             message = f"{decision.email} is used by {names}, and not all of them may see {chart}: held."
         else:
             message = f"{decision.email} is the address of both {names}; both may see {chart}."
-        found.append(_finding("shared-email", message, address_scope(decision.email_key), patient=patient, email=decision.email_key))
+        found.append(
+            _finding(
+                "shared-email", message, address_scope(decision.email_key), patient=patient, email=decision.email_key
+            )
+        )
     return found
 
 
@@ -87,7 +101,10 @@ def own_chart_findings(own: Member, on_chart: Sequence[Member], elsewhere: Seque
     same = [
         other
         for other in elsewhere
-        if other.outcome.current and not other.outcome.is_self and other.contact.role is not Role.SELF and _one_person(contact, other.contact)
+        if other.outcome.current
+        and not other.outcome.is_self
+        and other.contact.role is not Role.SELF
+        and _one_person(contact, other.contact)
     ]
     if not same:
         return []
@@ -96,7 +113,16 @@ def own_chart_findings(own: Member, on_chart: Sequence[Member], elsewhere: Seque
         if any(other.outcome.opens and _one_person(contact, other.contact) for other in on_chart):
             return []
         message = f"{contact.name or contact.ref} is Self in their own chart and a Family Contact on {_chart(same[0])}: they do not see themselves in the portal."
-        return [_finding("self-only", message, scope, patient=contact.patient, contact=contact.ref, email=contact.email_key or None)]
+        return [
+            _finding(
+                "self-only",
+                message,
+                scope,
+                patient=contact.patient,
+                contact=contact.ref,
+                email=contact.email_key or None,
+            )
+        ]
     addresses = sorted({other.contact.email_key for other in same if other.contact.email_key})
     if not contact.email_key or not addresses or contact.email_key in addresses:
         return []
@@ -104,7 +130,11 @@ def own_chart_findings(own: Member, on_chart: Sequence[Member], elsewhere: Seque
         f"{contact.name or contact.ref} has {contact.email} in their own chart ({contact.patient}) and {', '.join(addresses)} on "
         f"{_chart(same[0])} ({where})."
     )
-    return [_finding("email-mismatch", message, scope, patient=contact.patient, contact=contact.ref, email=contact.email_key)]
+    return [
+        _finding(
+            "email-mismatch", message, scope, patient=contact.patient, contact=contact.ref, email=contact.email_key
+        )
+    ]
 
 
 def record_finding(record: Quarantined) -> Finding:
@@ -120,10 +150,25 @@ def record_finding(record: Quarantined) -> Finding:
     )
 
 
-def _finding(code: str, message: str, scope: str, *, patient: str | None = None, contact: str | None = None, email: str | None = None) -> Finding:
+def _finding(
+    code: str,
+    message: str,
+    scope: str,
+    *,
+    patient: str | None = None,
+    contact: str | None = None,
+    email: str | None = None,
+) -> Finding:
     reason = REASONS[code]
     return Finding(
-        code=code, message=message, scope=scope, patient=patient or None, contact=contact, email=email, severity=reason.finding, remedy=reason.remedy
+        code=code,
+        message=message,
+        scope=scope,
+        patient=patient or None,
+        contact=contact,
+        email=email,
+        severity=reason.finding,
+        remedy=reason.remedy,
     )
 
 

@@ -89,4 +89,6 @@ def _same_word(a: str, b: str) -> bool:
     both_known = bool(nicknames_a or canonicals_a) and bool(nicknames_b or canonicals_b)
     if both_known or min(len(a), len(b)) < _TYPO_LENGTH or OSA.distance(a, b, score_cutoff=1) > 1:
         return False
-    return not (a[:-1] == b[:-1] and a[-1] in _GENDER_VOWELS and b[-1] in _GENDER_VOWELS) and a[:-1] != b and b[:-1] != a
+    return (
+        not (a[:-1] == b[:-1] and a[-1] in _GENDER_VOWELS and b[-1] in _GENDER_VOWELS) and a[:-1] != b and b[:-1] != a
+    )

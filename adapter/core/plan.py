@@ -143,7 +143,11 @@ class _Planner:
                 continue
             if self.only_restrict and (before is None or not _narrows(before, after)):
                 continue
-            kind = ActionKind.CHANGE_GRANT if before is not None and before.state is after.state else _BY_STATE[after.state]
+            kind = (
+                ActionKind.CHANGE_GRANT
+                if before is not None and before.state is after.state
+                else _BY_STATE[after.state]
+            )
             yield self._action(kind, after.patient, after.reason, after.source, grant=after, before=before)
 
     def account(self, grants: Mapping[str, Grant], active: list[Grant]) -> None:
@@ -151,7 +155,9 @@ class _Planner:
         decision, current = self.decision, self.current
         if current is None:
             first = active[0] if active else grants[min(grants)]
-            opening = self._action(ActionKind.OPEN_ACCOUNT, None, first.reason, first.source, status=AccountStatus.PENDING)
+            opening = self._action(
+                ActionKind.OPEN_ACCOUNT, None, first.reason, first.source, status=AccountStatus.PENDING
+            )
             self.actions.insert(0, opening)
             return
         status = _status(current, grants, active)
@@ -165,7 +171,9 @@ class _Planner:
             self.actions.append(self._action(kind, None, reason, source, status=status))
         named = bool(decision.dependents) and (decision.email, decision.name, decision.language)
         if named and named != (current.email, current.name, current.language) and not self.only_restrict:
-            self.actions.append(self._action(ActionKind.UPDATE_ACCOUNT, None, reason if cause else ELIGIBLE, source, status=status))
+            self.actions.append(
+                self._action(ActionKind.UPDATE_ACCOUNT, None, reason if cause else ELIGIBLE, source, status=status)
+            )
 
     def welcome(self, active: list[Grant], *, hold: bool) -> None:
         """Queues the one Welcome email of an account that may open a chart; cancels one that must not leave."""

@@ -68,7 +68,13 @@ _ALL = (
         GrantState.HELD,
         Severity.ERROR,
     ),
-    Reason("patient-inactive", "the chart is inactive", "Activate the chart if the child is still a patient.", None, GrantState.SUSPENDED),
+    Reason(
+        "patient-inactive",
+        "the chart is inactive",
+        "Activate the chart if the child is still a patient.",
+        None,
+        GrantState.SUSPENDED,
+    ),
     Reason(
         "patient-merged",
         "the chart was merged into another one",
@@ -167,10 +173,20 @@ _ALL = (
         GrantState.HELD,
         Severity.ERROR,
     ),
-    Reason(ELIGIBLE, "relationship, Authority and e-mail address are in order", "", GrantState.ACTIVE, GrantState.ACTIVE),
+    Reason(
+        ELIGIBLE, "relationship, Authority and e-mail address are in order", "", GrantState.ACTIVE, GrantState.ACTIVE
+    ),
     # What can happen to an existing grant or account beside the rules.
-    Reason("contact-gone", "the contact was removed from the chart", f"Enter the contact again {_IN_CONTACTS} if that is wrong."),
-    Reason("contact-moved", "the contact now belongs to another chart", f"Enter the contact again {_IN_CONTACTS} if that is wrong."),
+    Reason(
+        "contact-gone",
+        "the contact was removed from the chart",
+        f"Enter the contact again {_IN_CONTACTS} if that is wrong.",
+    ),
+    Reason(
+        "contact-moved",
+        "the contact now belongs to another chart",
+        f"Enter the contact again {_IN_CONTACTS} if that is wrong.",
+    ),
     Reason("email-changed", "the contact has a new e-mail address", ""),
     Reason("no-open-chart", "none of the account's charts may be opened any more", ""),
     Reason("registered-again", "somebody at the practice asked for the Welcome email again", ""),

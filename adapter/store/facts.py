@@ -33,12 +33,13 @@ class Incoming:
 
 @dataclass(slots=True)
 class Merged:
-    """What became of a batch of facts."""
+    """What became of a batch of facts: every one is a patient or contact, repeated, or conflicting."""
 
+    patients: int = 0
+    contacts: int = 0
     changed: int = 0
-    unchanged: int = 0
     repeated: int = 0
-    """The same resource again in one read."""
+    """The same resource again in one read, or an older copy of it."""
     conflicting: list[Quarantined] = field(default_factory=list)
 
 
@@ -70,7 +71,13 @@ def merge(connection: sa.Connection, practice: str, run: int, incoming: Sequence
 
 
 def _merge(
-    connection: sa.Connection, table: sa.Table, practice: str, run: int, batch: Sequence[Incoming], full: bool, merged: Merged
+    connection: sa.Connection,
+    table: sa.Table,
+    practice: str,
+    run: int,
+    batch: Sequence[Incoming],
+    full: bool,
+    merged: Merged,
 ) -> None:
     known = _known(connection, table, practice, [item.fact.ref for item in batch])
     rows: dict[str, dict[str, Any]] = {}
@@ -82,27 +89,34 @@ def _merge(
         digest = hashlib.blake2b(encoded, digest_size=16).hexdigest()
         old = rows.get(fact.ref) or known.get(fact.ref)
         if old is not None:
+            again = old["seen_run"] == run
             if old["hash"] == digest:
-                if old["seen_run"] == run:
+                if again:
                     merged.repeated += 1
                 else:
-                    merged.unchanged += 1
+                    _count(merged, fact)
                     seen.append(fact.ref)
                     old["seen_run"] = run
                 continue
-            if old["seen_run"] == run and not _newer(item.updated, old["updated"]):
-                merged.repeated += 1
-                if not _newer(old["updated"], item.updated) and not _decode(table, old["facts"]).unusable:
-                    merged.conflicting.append(Quarantined(fact.ref, fact.source, fact.ref.partition("/")[0], _TWO_COPIES))
+            if again and not _newer(item.updated, old["updated"]):
+                if _newer(old["updated"], item.updated) or _decode(table, old["facts"]).unusable:
+                    merged.repeated += 1
+                else:
+                    merged.conflicting.append(
+                        Quarantined(fact.ref, fact.source, fact.ref.partition("/")[0], _TWO_COPIES)
+                    )
                 continue
-            if old["seen_run"] != run and not full and _newer(old["updated"], item.updated):
+            if again or (not full and _newer(old["updated"], item.updated)):
                 merged.repeated += 1
+            if not again and not full and _newer(old["updated"], item.updated):
                 continue
             if isinstance(fact, Contact):
                 if old["patient"] != fact.patient:
                     left_charts.append(old["patient"])
                 if fact.authority is Authority.UNKNOWN:
                     encoded = _encode(_remembering(fact, _decode_contact(old["facts"])))
+        if old is None or old["seen_run"] != run:
+            _count(merged, fact)
         merged.changed += 1
         rows[fact.ref] = _row(practice, run, fact, encoded, digest, item.updated)
     upsert(connection, table, list(rows.values()))
@@ -169,10 +183,16 @@ def remove(connection: sa.Connection, practice: str, run: int, refs: Sequence[st
 def mark_changed(connection: sa.Connection, practice: str, run: int, charts: Sequence[str]) -> None:
     """Has these charts decided again."""
     for batch in batches(sorted({chart for chart in charts if chart})):
-        connection.execute(sa.update(t.patient).where(t.patient.c.practice == practice, t.patient.c.ref.in_(batch)).values(changed_run=run))
+        connection.execute(
+            sa.update(t.patient)
+            .where(t.patient.c.practice == practice, t.patient.c.ref.in_(batch))
+            .values(changed_run=run)
+        )
 
 
-def undecided_charts(connection: sa.Connection, practice: str, *, since: int, today: date, everything: bool) -> list[str]:
+def undecided_charts(
+    connection: sa.Connection, practice: str, *, since: int, today: date, everything: bool
+) -> list[str]:
     """Charts to decide, in order: changed after run ``since``, due for review by ``today``, or all of them."""
     patients = sa.select(t.patient.c.ref).where(t.patient.c.practice == practice)
     contacts = sa.select(t.contact.c.patient).where(t.contact.c.practice == practice)
@@ -190,12 +210,22 @@ def load_charts(connection: sa.Connection, practice: str, refs: Sequence[str], *
         patients = {
             row.ref: (_decode_patient(row.facts), row.review_on)
             for row in connection.execute(
-                sa.select(t.patient.c.ref, t.patient.c.facts, t.patient.c.review_on).where(t.patient.c.practice == practice, t.patient.c.ref.in_(batch))
+                sa.select(t.patient.c.ref, t.patient.c.facts, t.patient.c.review_on).where(
+                    t.patient.c.practice == practice, t.patient.c.ref.in_(batch)
+                )
             )
         }
         contacts: dict[str, list[Any]] = {}
-        columns = (t.contact.c.ref, t.contact.c.patient, t.contact.c.facts, t.contact.c.outcome, t.contact.c.changed_run)
-        for row in connection.execute(sa.select(*columns).where(t.contact.c.practice == practice, t.contact.c.patient.in_(batch))):
+        columns = (
+            t.contact.c.ref,
+            t.contact.c.patient,
+            t.contact.c.facts,
+            t.contact.c.outcome,
+            t.contact.c.changed_run,
+        )
+        for row in connection.execute(
+            sa.select(*columns).where(t.contact.c.practice == practice, t.contact.c.patient.in_(batch))
+        ):
             contacts.setdefault(row.patient, []).append(row)
         for ref in batch:
             patient, review_on = patients.get(ref, (None, None))
@@ -211,15 +241,25 @@ def load_charts(connection: sa.Connection, practice: str, refs: Sequence[str], *
 
 
 def save_outcomes(
-    connection: sa.Connection, practice: str, outcomes: Sequence[tuple[str, Outcome]], reviews: Sequence[tuple[str, date | None]]
+    connection: sa.Connection,
+    practice: str,
+    outcomes: Sequence[tuple[str, Outcome]],
+    reviews: Sequence[tuple[str, date | None]],
 ) -> None:
     """Keeps what was decided about each contact, and when each chart is due for review."""
     if outcomes:
-        statement = sa.update(t.contact).where(t.contact.c.practice == practice, t.contact.c.ref == sa.bindparam("b_ref"))
-        connection.execute(statement.values(outcome=sa.bindparam("b_outcome")), [{"b_ref": ref, "b_outcome": _encode(outcome).decode()} for ref, outcome in outcomes])
+        statement = sa.update(t.contact).where(
+            t.contact.c.practice == practice, t.contact.c.ref == sa.bindparam("b_ref")
+        )
+        connection.execute(
+            statement.values(outcome=sa.bindparam("b_outcome")),
+            [{"b_ref": ref, "b_outcome": _encode(outcome).decode()} for ref, outcome in outcomes],
+        )
     if reviews:
         update = sa.update(t.patient).where(t.patient.c.practice == practice, t.patient.c.ref == sa.bindparam("b_ref"))
-        connection.execute(update.values(review_on=sa.bindparam("b_day")), [{"b_ref": ref, "b_day": day} for ref, day in reviews])
+        connection.execute(
+            update.values(review_on=sa.bindparam("b_day")), [{"b_ref": ref, "b_day": day} for ref, day in reviews]
+        )
 
 
 def members_of(connection: sa.Connection, practice: str, email_keys: Sequence[str]) -> dict[str, list[Member]]:
@@ -247,20 +287,34 @@ def known_patients(connection: sa.Connection, practice: str, refs: Sequence[str]
     """Which of these charts are known."""
     known: set[str] = set()
     for batch in batches(refs):
-        known.update(connection.scalars(sa.select(t.patient.c.ref).where(t.patient.c.practice == practice, t.patient.c.ref.in_(batch))))
+        known.update(
+            connection.scalars(
+                sa.select(t.patient.c.ref).where(t.patient.c.practice == practice, t.patient.c.ref.in_(batch))
+            )
+        )
     return known
 
 
 def population(connection: sa.Connection, practice: str) -> int:
     """How many charts are known."""
-    return connection.scalar(sa.select(sa.func.count()).select_from(t.patient).where(t.patient.c.practice == practice)) or 0
+    return (
+        connection.scalar(sa.select(sa.func.count()).select_from(t.patient).where(t.patient.c.practice == practice))
+        or 0
+    )
 
 
-def _members(connection: sa.Connection, practice: str, column: sa.Column[str], values: Sequence[str]) -> Iterator[Member]:
+def _members(
+    connection: sa.Connection, practice: str, column: sa.Column[str], values: Sequence[str]
+) -> Iterator[Member]:
     columns = (t.contact.c.facts, t.contact.c.outcome)
     for batch in batches([value for value in values if value], BATCH):
-        for facts, outcome in connection.execute(sa.select(*columns).where(t.contact.c.practice == practice, column.in_(batch))):
-            yield Member(_decode_contact(facts), _decode_outcome(outcome) if outcome else Outcome(("internal-error",), current=True))
+        for facts, outcome in connection.execute(
+            sa.select(*columns).where(t.contact.c.practice == practice, column.in_(batch))
+        ):
+            yield Member(
+                _decode_contact(facts),
+                _decode_outcome(outcome) if outcome else Outcome(("internal-error",), current=True),
+            )
 
 
 def _known(connection: sa.Connection, table: sa.Table, practice: str, refs: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -269,6 +323,13 @@ def _known(connection: sa.Connection, table: sa.Table, practice: str, refs: Sequ
         columns.append(t.contact.c.patient)
     query = sa.select(*columns).where(table.c.practice == practice, table.c.ref.in_(refs))
     return {row["ref"]: dict(row) for row in connection.execute(query).mappings()}
+
+
+def _count(merged: Merged, fact: Fact) -> None:
+    if isinstance(fact, Patient):
+        merged.patients += 1
+    else:
+        merged.contacts += 1
 
 
 def _row(practice: str, run: int, fact: Fact, encoded: bytes, digest: str, updated: datetime | None) -> dict[str, Any]:
@@ -302,4 +363,6 @@ def _newer(a: datetime | None, b: datetime | None) -> bool:
 
 def _touch(connection: sa.Connection, table: sa.Table, practice: str, run: int, refs: Sequence[str]) -> None:
     for batch in batches(refs):
-        connection.execute(sa.update(table).where(table.c.practice == practice, table.c.ref.in_(batch)).values(seen_run=run))
+        connection.execute(
+            sa.update(table).where(table.c.practice == practice, table.c.ref.in_(batch)).values(seen_run=run)
+        )

@@ -1,0 +1,120 @@
+"""Answers "why did this parent not get the Welcome email?" from the facts as they are now."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from adapter.core.accounts import Member, decide_account
+from adapter.core.decide import decide_chart, steps_of
+from adapter.core.email import email_key
+from adapter.core.explain import Explanation, Row, WelcomeView, explain_address, explain_chart, explain_contact
+from adapter.core.state import Account, EffectState
+from adapter.jobs.practice import Clock, Practice
+from adapter.store import accounts, facts
+from adapter.store import tables as t
+from adapter.store.engine import read
+
+
+def explain(engine: sa.Engine, practice: Practice, who: str, *, clock: Clock) -> Explanation:
+    """Explains an e-mail address, a ``Patient/<id>`` or a ``RelatedPerson/<id>``.
+
+    The rules run again over the stored facts, so the answer is today's, not that of the last run.
+    """
+    with read(engine) as connection:
+        explainer = _Explainer(connection, practice, clock)
+        if who.startswith("Patient/"):
+            return explainer.chart(who)
+        if who.startswith("RelatedPerson/"):
+            return explainer.contact(who)
+        return explainer.address(who.strip(), email_key(who))
+
+
+def knows(engine: sa.Engine, practice: Practice, who: str) -> bool:
+    """Whether the practice has a chart, a contact or an account of this reference or address."""
+    with read(engine) as connection:
+        if who.startswith("Patient/"):
+            return bool(facts.known_patients(connection, practice.id, [who]))
+        if who.startswith("RelatedPerson/"):
+            return bool(facts.members_by_ref(connection, practice.id, [who]))
+        key = email_key(who)
+        return bool(facts.members_of(connection, practice.id, [key])[key]) or bool(
+            accounts.by_email(connection, practice.id, [key])
+        )
+
+
+class _Explainer:
+    def __init__(self, connection: sa.Connection, practice: Practice, clock: Clock) -> None:
+        self.connection = connection
+        self.practice = practice
+        self.now = clock().astimezone(practice.zone)
+
+    def address(self, who: str, key: str) -> Explanation:
+        account = accounts.by_email(self.connection, self.practice.id, [key]).get(key)
+        members = facts.members_of(self.connection, self.practice.id, [key])[key]
+        rows = self._rows(sorted({member.contact.patient for member in members}))
+        mine = [row for row in rows if row.member.contact.email_key == key]
+        decision = decide_account(key, [row.member for row in mine]) if mine else None
+        return explain_address(who, mine, decision, account, self._welcome(account), self.now)
+
+    def contact(self, ref: str) -> Explanation:
+        member = facts.members_by_ref(self.connection, self.practice.id, [ref]).get(ref)
+        if member is None:
+            return Explanation(
+                ref,
+                f"{ref} is not known to the adapter.",
+                "contact-unknown",
+                f"Read it from the EHR: adapter sync --person {ref}.",
+            )
+        row = next(row for row in self._rows([member.contact.patient]) if row.member.contact.ref == ref)
+        key = member.contact.email_key
+        if not key:
+            return explain_contact(ref, row, None, None, None)
+        account = accounts.by_email(self.connection, self.practice.id, [key]).get(key)
+        members = facts.members_of(self.connection, self.practice.id, [key])[key]
+        rows = [
+            other
+            for other in self._rows(sorted({other.contact.patient for other in members}))
+            if other.member.contact.email_key == key
+        ]
+        decision = decide_account(key, [other.member for other in rows])
+        grant = account.grants.get(member.contact.patient) if account else None
+        return explain_contact(ref, row, self.address(member.contact.email, key), grant, decision)
+
+    def chart(self, ref: str) -> Explanation:
+        loaded = next(iter(facts.load_charts(self.connection, self.practice.id, [ref])))
+        query = (
+            sa.select(t.account.c.email_key)
+            .join(t.grant, t.grant.c.account_id == t.account.c.id)
+            .where(t.account.c.practice == self.practice.id, t.grant.c.patient == ref)
+        )
+        found = accounts.by_email(self.connection, self.practice.id, sorted(self.connection.scalars(query)))
+        grants = [(account.email, account.grants[ref]) for _, account in sorted(found.items())]
+        return explain_chart(ref, loaded.patient, self._rows([ref]), grants)
+
+    def _rows(self, charts: Sequence[str]) -> list[Row]:
+        """Every contact on these charts, decided now."""
+        rows = []
+        policy = self.practice.policy
+        for chart in facts.load_charts(self.connection, self.practice.id, charts):
+            decision = decide_chart(chart.patient, chart.contacts, policy, self.now)
+            for contact in sorted(chart.contacts, key=lambda contact: contact.ref):
+                steps = steps_of(contact, chart.patient, chart.contacts, policy, self.now)
+                rows.append(Row(Member(contact, decision.outcomes[contact.ref]), chart.patient, tuple(steps)))
+        return rows
+
+    def _welcome(self, account: Account | None) -> WelcomeView | None:
+        if account is None:
+            return None
+        row = accounts.latest_welcomes(self.connection, [account.id]).get(account.id)
+        if row is None:
+            return None
+        return WelcomeView(
+            EffectState(row["state"]),
+            row["email"],
+            row["generation"],
+            row["sent_count"],
+            row["last_sent_at"],
+            row["link_expires_at"],
+            row["last_error"],
+            row["run"],
+        )

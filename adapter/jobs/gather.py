@@ -1,0 +1,198 @@
+"""Gather: draws records from the EHR, turns them into facts and stores what changed, a batch at a time."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from adapter.core.facts import Contact, Ignored, Quarantined
+from adapter.core.findings import record_finding, record_scope
+from adapter.core.intake import updated_at
+from adapter.ehr import Broken, Progress, ReadResult, Record
+from adapter.errors import SourceError
+from adapter.jobs.practice import Practice, Transaction
+from adapter.store import facts, findings
+from adapter.store.facts import Incoming
+
+FLUSH = 2000
+"""Records per transaction: others can write in between, and memory stays flat."""
+MISSING_FLOOR = 50
+MISSING_SHARE = 0.1
+"""When more records than this are missing from a full read, the read is not believed."""
+
+
+@dataclass
+class Gathered:
+    """What one read brought. ``counts`` adds up: resources = patients + contacts + repeated + quarantined + ignored."""
+
+    result: ReadResult
+    counts: Counter[str] = field(default_factory=Counter)
+    ignored: Counter[str] = field(default_factory=Counter)
+    charts: list[str] = field(default_factory=list)
+    """The family that was read, for a run about one person."""
+    gone: list[str] = field(default_factory=list)
+    """Contacts that the EHR confirmed gone."""
+    scopes: set[str] = field(default_factory=set)
+    """Of the findings about damaged records: those of earlier runs that are not here are closed after a full read."""
+
+
+class Gatherer:
+    """Reads for one run."""
+
+    def __init__(
+        self,
+        practice: Practice,
+        run: int,
+        transaction: Transaction,
+        now: datetime,
+        progress: Progress,
+        alive: Callable[[sa.Connection], None],
+    ) -> None:
+        self.practice = practice
+        self.run = run
+        self.transaction = transaction
+        self.now = now
+        self.progress = progress
+        self.alive = alive
+
+    def everything(self, *, full: bool, marks: dict[str, datetime]) -> Gathered:
+        """Reads the whole population, or what changed since the marks."""
+        gathered = Gathered(ReadResult(full=full))
+        charts_named: set[str] = set()
+        self._store(
+            self.practice.reader.read(gathered.result, marks=marks, progress=self.progress), gathered, charts_named
+        )
+        if gathered.result.full:
+            self._missing(gathered, None)
+        else:
+            self._unknown_charts(gathered, charts_named)
+        return gathered
+
+    def family(self, ref: str) -> Gathered:
+        """Reads one chart, or the chart of one contact, with everybody on it."""
+        gathered = Gathered(ReadResult(full=False, strategy="one family"))
+        gathered.charts = self._charts_of(ref)
+        self._store(self.practice.reader.read_family(gathered.result, patients=gathered.charts), gathered, set())
+        if gathered.charts:
+            self._missing(gathered, gathered.charts)
+        return gathered
+
+    def _charts_of(self, ref: str) -> list[str]:
+        if ref.startswith("Patient/"):
+            return [ref]
+        charts = set()
+        with self.transaction() as connection:
+            known = facts.members_by_ref(connection, self.practice.id, [ref]).get(ref)
+        if known and known.contact.patient:
+            charts.add(known.contact.patient)
+        record = self.practice.reader.read_one(ref)
+        if isinstance(record, Record):
+            fact = self.practice.mapper.read(record.resource, record.origin)
+            if isinstance(fact, Contact) and fact.patient:
+                charts.add(fact.patient)
+        return sorted(charts)
+
+    def _store(self, records: Iterable[Record | Broken], gathered: Gathered, charts_named: set[str]) -> None:
+        """Maps and stores records as they come. A source that breaks off makes the read incomplete; what came is kept."""
+        for batch in _batches(_until_failure(records, gathered.result)):
+            incoming: list[Incoming] = []
+            damaged: list[Quarantined] = []
+            for record in batch:
+                gathered.counts["resources"] += 1
+                if isinstance(record, Broken):
+                    damaged.append(Quarantined(record.ref, record.ref, record.path, record.problem, record.origin))
+                    continue
+                fact = self.practice.mapper.read(record.resource, record.origin)
+                if isinstance(fact, Quarantined):
+                    damaged.append(fact)
+                elif isinstance(fact, Ignored):
+                    gathered.counts["ignored"] += 1
+                    gathered.ignored[fact.why] += 1
+                else:
+                    incoming.append(Incoming(fact, updated_at(record.resource)))
+                    if isinstance(fact, Contact) and fact.patient and not gathered.result.full:
+                        charts_named.add(fact.patient)
+            self._write(incoming, damaged, gathered)
+            self.progress("records", gathered.counts["resources"], None)
+
+    def _write(self, incoming: list[Incoming], damaged: list[Quarantined], gathered: Gathered) -> None:
+        with self.transaction() as connection:
+            self.alive(connection)
+            merged = facts.merge(connection, self.practice.id, self.run, incoming, full=gathered.result.full)
+            damaged = [*damaged, *merged.conflicting]
+            facts.quarantine(connection, self.practice.id, self.run, damaged)
+            found = [record_finding(record) for record in damaged]
+            again_good = findings.open_scopes(
+                connection, self.practice.id, [record_scope(item.fact.ref) for item in incoming]
+            )
+            findings.settle(
+                connection, self.practice.id, [*again_good, *(finding.scope for finding in found)], found, self.now
+            )
+        counts = {
+            "patients": merged.patients,
+            "contacts": merged.contacts,
+            "repeated": merged.repeated,
+            "quarantined": len(damaged),
+        }
+        gathered.counts.update(counts | {"changed": merged.changed})
+        gathered.scopes.update(finding.scope for finding in found)
+
+    def _unknown_charts(self, gathered: Gathered, charts: set[str]) -> None:
+        """A changed contact may be on a chart that was never read: its family is read now."""
+        with self.transaction() as connection:
+            missing = sorted(charts - facts.known_patients(connection, self.practice.id, sorted(charts)))
+        if missing:
+            self._store(self.practice.reader.read_family(gathered.result, patients=missing), gathered, set())
+
+    def _missing(self, gathered: Gathered, charts: list[str] | None) -> None:
+        """Looks for each record that a complete read did not bring; only one that the EHR itself says is gone is gone."""
+        if not gathered.result.complete:
+            return
+        with self.transaction() as connection:
+            known = facts.population(connection, self.practice.id)
+            missing = facts.unseen(connection, self.practice.id, self.run, charts)
+        if charts is None and known and not gathered.counts["patients"]:
+            gathered.result.fail(
+                f"The EHR gave no patients where {known} were known. Nothing was changed; check the EHR's address and permissions."
+            )
+            return
+        if charts is None and len(missing) > max(MISSING_FLOOR, MISSING_SHARE * known):
+            gathered.result.fail(
+                f"{len(missing)} known records were missing from the EHR's answer. Nothing was revoked; check the EHR's permissions, then sync again."
+            )
+            return
+        back: list[Record | Broken] = []
+        for number, ref in enumerate(missing):
+            self.progress("missing records", number, len(missing))
+            try:
+                record = self.practice.reader.read_one(ref)
+            except SourceError as error:
+                gathered.result.problems.append(f"{ref} is missing from the listing and could not be read: {error}")
+                continue
+            if record is None:
+                gathered.gone.append(ref)
+            else:
+                back.append(record)
+        self._store(back, gathered, set())
+        with self.transaction() as connection:
+            facts.remove(connection, self.practice.id, self.run, gathered.gone)
+
+
+def _until_failure(records: Iterable[Record | Broken], result: ReadResult) -> Iterator[Record | Broken]:
+    try:
+        yield from records
+    except SourceError as error:
+        result.fail(str(error))
+
+
+def _batches(records: Iterator[Record | Broken]) -> Iterator[list[Record | Broken]]:
+    batch: list[Record | Broken] = []
+    for record in records:
+        batch.append(record)
+        if len(batch) == FLUSH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

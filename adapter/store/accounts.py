@@ -1,0 +1,112 @@
+"""Accounts as they are now, with their grants and the state of their Welcome email."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from adapter.core.facts import Authority, Role
+from adapter.core.policy import Access
+from adapter.core.state import Account, AccountStatus, EffectState, Grant, GrantState
+from adapter.store import tables as t
+from adapter.store.sql import batches
+
+
+def any_account(connection: sa.Connection, practice: str) -> bool:
+    """Whether the practice has accounts at all: before its first run there is nothing to compare with."""
+    return (
+        connection.execute(sa.select(t.account.c.id).where(t.account.c.practice == practice).limit(1)).first()
+        is not None
+    )
+
+
+def by_email(connection: sa.Connection, practice: str, email_keys: Sequence[str]) -> dict[str, Account]:
+    """These addresses' accounts, by e-mail key."""
+    return {account.email_key: account for account in _load(connection, practice, t.account.c.email_key, email_keys)}
+
+
+def resting_on(connection: sa.Connection, practice: str, contacts: Iterable[str]) -> dict[str, list[Account]]:
+    """Accounts with a grant that rests on one of these contacts, by contact reference."""
+    refs = sorted(set(contacts))
+    ids: set[str] = set()
+    for batch in batches(refs):
+        ids.update(connection.scalars(sa.select(t.grant.c.account_id).where(t.grant.c.contact.in_(batch))))
+    found: dict[str, list[Account]] = {}
+    wanted = set(refs)
+    for account in _load(connection, practice, t.account.c.id, sorted(ids)):
+        for contact in {grant.contact for grant in account.grants.values()} & wanted:
+            found.setdefault(contact, []).append(account)
+    return found
+
+
+def _load(connection: sa.Connection, practice: str, column: sa.Column[str], values: Sequence[str]) -> list[Account]:
+    accounts = []
+    for batch in batches(values):
+        rows = (
+            connection.execute(sa.select(t.account).where(t.account.c.practice == practice, column.in_(batch)))
+            .mappings()
+            .all()
+        )
+        ids = [row["id"] for row in rows]
+        grants = _grants(connection, ids)
+        welcomes = latest_welcomes(connection, ids)
+        for row in rows:
+            welcome = welcomes.get(row["id"])
+            accounts.append(
+                Account(
+                    row["id"],
+                    row["email_key"],
+                    row["email"],
+                    row["name"],
+                    row["language"],
+                    AccountStatus(row["status"]),
+                    grants.get(row["id"], {}),
+                    EffectState(welcome["state"]) if welcome else None,
+                    welcome["generation"] if welcome else 0,
+                    row["registered_at"] is not None,
+                )
+            )
+    return accounts
+
+
+def _grants(connection: sa.Connection, ids: Sequence[str]) -> dict[str, dict[str, Grant]]:
+    found: dict[str, dict[str, Grant]] = {}
+    for row in connection.execute(sa.select(t.grant).where(t.grant.c.account_id.in_(ids))):
+        found.setdefault(row.account_id, {})[row.patient] = Grant(
+            row.patient,
+            row.contact,
+            Role(row.role),
+            Authority(row.authority),
+            Access(row.access),
+            GrantState(row.state),
+            row.reason,
+            row.source,
+            row.is_self,
+        )
+    return found
+
+
+def latest_welcomes(connection: sa.Connection, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The newest Welcome email of each account with its delivery state, by account id.
+
+    Keys: every column of ``welcome``, and ``state``, ``attempts``, ``last_error``, ``done_at`` of its effect, and ``sent_count``.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    columns = (
+        t.welcome,
+        t.effect.c.state,
+        t.effect.c.attempts,
+        t.effect.c.last_error,
+        t.effect.c.done_at,
+        t.effect.c.run,
+    )
+    query = sa.select(*columns).join(t.effect, t.effect.c.id == t.welcome.c.effect_id).order_by(t.welcome.c.generation)
+    for batch in batches(ids):
+        for row in connection.execute(query.where(t.welcome.c.account_id.in_(batch))).mappings():
+            before = found.get(row["account_id"], {})
+            sent = row["state"] == EffectState.SENT
+            found[row["account_id"]] = dict(row) | {
+                "sent_count": before.get("sent_count", 0) + sent,
+                "last_sent_at": row["done_at"] if sent else before.get("last_sent_at"),
+            }
+    return found

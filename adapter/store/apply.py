@@ -1,0 +1,244 @@
+"""Applies a plan's actions: accounts, grants, Welcome emails, effects and audit rows, all in the caller's transaction."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from adapter.core.audit import AuditEntry
+from adapter.core.plan import Action, ActionKind
+from adapter.core.state import AccountStatus, EffectKind, EffectState, GrantState
+from adapter.store import audit
+from adapter.store import tables as t
+from adapter.store.accounts import latest_welcomes
+from adapter.store.sql import batches, insert_all, upsert
+
+_GRANT_KINDS = frozenset(
+    {ActionKind.GRANT, ActionKind.HOLD_GRANT, ActionKind.SUSPEND_GRANT, ActionKind.END_GRANT, ActionKind.CHANGE_GRANT}
+)
+_STATUS_KINDS = frozenset({ActionKind.SUSPEND_ACCOUNT, ActionKind.CLOSE_ACCOUNT, ActionKind.REOPEN_ACCOUNT})
+_WELCOME_STATES = {ActionKind.QUEUE_WELCOME: EffectState.QUEUED, ActionKind.HOLD_WELCOME: EffectState.HELD}
+_to_json = msgspec.json.Encoder().encode
+
+
+@dataclass(slots=True)
+class _Changes:
+    """What one batch of actions writes, table by table."""
+
+    accounts: list[dict[str, Any]] = field(default_factory=list)
+    grants: list[dict[str, Any]] = field(default_factory=list)
+    changed_grants: list[dict[str, Any]] = field(default_factory=list)
+    welcomes: list[Action] = field(default_factory=list)
+    touched: dict[str, str] = field(default_factory=dict)
+    """Account id to e-mail address, for accounts that the portal must be told about."""
+    opened: set[str] = field(default_factory=set)
+    entries: list[AuditEntry] = field(default_factory=list)
+
+
+class Applier:
+    """Applies batches of one run's actions. Knows the ids of the accounts that the run itself opened."""
+
+    def __init__(self, connection: sa.Connection, practice: str, *, run: int, actor: str, now: datetime) -> None:
+        self.connection = connection
+        self.practice = practice
+        self.run = run
+        self.actor = actor
+        self.now = now
+        self._ids: dict[str, str] = {}
+        self._emails: dict[str, str] = {}
+
+    def apply(self, actions: Sequence[Action]) -> None:
+        """Writes one batch; an account's actions may be spread over batches, but stay in order."""
+        changes = _Changes()
+        for action in actions:
+            self._collect(action, changes)
+        insert_all(self.connection, t.account, changes.accounts)
+        upsert(self.connection, t.grant, changes.grants)
+        self._change_grants(changes.changed_grants)
+        self._queue_welcomes(changes.welcomes)
+        self._tell_portal(changes)
+        audit.append(self.connection, self.practice, changes.entries, self.now)
+        self._forget_closed(actions)
+
+    def _collect(self, action: Action, changes: _Changes) -> None:
+        kind = action.action
+        account_id = action.account_id or self._ids.get(action.account, "")
+        if kind is ActionKind.OPEN_ACCOUNT:
+            account_id = secrets.token_hex(16)
+            self._ids[action.account], self._emails[action.account] = account_id, action.email
+            changes.accounts.append(self._account_row(account_id, action))
+        elif kind in _GRANT_KINDS and action.grant:
+            row = {"account_id": account_id, **msgspec.structs.asdict(action.grant)}
+            if kind is ActionKind.CHANGE_GRANT:
+                changes.changed_grants.append(row)
+            else:
+                changes.grants.append(row | {"since": self.now})
+            if GrantState.ACTIVE in (action.grant.state, action.before.state if action.before else None):
+                changes.touched[account_id] = action.account
+                if action.grant.state is GrantState.ACTIVE:
+                    changes.opened.add(account_id)
+        elif kind in _STATUS_KINDS or kind is ActionKind.UPDATE_ACCOUNT:
+            self._update_account(account_id, action)
+            changes.touched.setdefault(account_id, action.account)
+        elif kind is ActionKind.MOVE_ACCOUNT:
+            self._move(account_id, action)
+            changes.touched[account_id] = action.new_key
+        elif kind is ActionKind.CANCEL_WELCOME:
+            self._cancel_waiting(account_id)
+        elif kind in _WELCOME_STATES:
+            changes.welcomes.append(action)
+        changes.entries.append(self._entry(account_id, action))
+
+    def _account_row(self, account_id: str, action: Action) -> dict[str, Any]:
+        return {
+            "id": account_id,
+            "practice": self.practice,
+            "email_key": action.account,
+            "email": action.email,
+            "name": action.name,
+            "language": action.language,
+            "status": AccountStatus.PENDING,
+            "reason": action.reason,
+            "since": self.now,
+        }
+
+    def _update_account(self, account_id: str, action: Action) -> None:
+        here = t.account.c.id == account_id
+        if action.action is ActionKind.UPDATE_ACCOUNT:
+            values: dict[str, Any] = {"email": action.email, "name": action.name, "language": action.language}
+        else:
+            values = {"status": action.status, "reason": action.reason, "since": self.now}
+        self.connection.execute(sa.update(t.account).where(here).values(values))
+        if action.status in (AccountStatus.SUSPENDED, AccountStatus.CLOSED):
+            self._kill_links(account_id)
+
+    def _move(self, account_id: str, action: Action) -> None:
+        """The account goes to its new address: old links die, whoever was registered registers again, the old address is told."""
+        here = t.account.c.id == account_id
+        row = self.connection.execute(sa.select(t.account.c.email, t.account.c.registered_at).where(here)).one()
+        values = {
+            "email_key": action.new_key,
+            "email": action.email,
+            "status": AccountStatus.PENDING,
+            "reason": action.reason,
+        }
+        self.connection.execute(sa.update(t.account).where(here).values(**values, since=self.now, registered_at=None))
+        self._cancel_waiting(account_id)
+        if row.registered_at is not None:
+            insert_all(
+                self.connection, t.effect, [self._effect(EffectKind.NOTICE, account_id, row.email, EffectState.QUEUED)]
+            )
+
+    def _cancel_waiting(self, account_id: str) -> None:
+        self._kill_links(account_id)
+        mine = sa.select(t.welcome.c.effect_id).where(t.welcome.c.account_id == account_id)
+        waiting = t.effect.c.state.in_([EffectState.QUEUED, EffectState.HELD])
+        self.connection.execute(
+            sa.update(t.effect)
+            .where(t.effect.c.id.in_(mine), waiting)
+            .values(state=EffectState.CANCELLED, done_at=self.now)
+        )
+
+    def _kill_links(self, account_id: str) -> None:
+        unused = sa.and_(t.welcome.c.account_id == account_id, t.welcome.c.link_closed_at.is_(None))
+        self.connection.execute(sa.update(t.welcome).where(unused).values(link_closed_at=self.now))
+
+    def _change_grants(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Changes inside one state: the day on which the state began stays."""
+        for row in rows:
+            here = sa.and_(t.grant.c.account_id == row["account_id"], t.grant.c.patient == row["patient"])
+            self.connection.execute(sa.update(t.grant).where(here).values(row))
+
+    def _queue_welcomes(self, actions: Sequence[Action]) -> None:
+        generations = latest_welcomes(self.connection, [action.account_id for action in actions if action.account_id])
+        effects, welcomes = [], []
+        for action in actions:
+            account_id = action.account_id or self._ids[action.account]
+            email = action.email or self._emails.get(action.account) or self._email(account_id)
+            welcome_id = secrets.token_hex(16)
+            effect = self._effect(EffectKind.WELCOME, welcome_id, email, _WELCOME_STATES[action.action])
+            effects.append(effect)
+            welcomes.append(
+                {
+                    "id": welcome_id,
+                    "practice": self.practice,
+                    "account_id": account_id,
+                    "generation": generations.get(account_id, {}).get("generation", 0) + 1,
+                    "effect_id": effect["id"],
+                    "email": email,
+                    "reason": action.reason,
+                    "created_at": self.now,
+                }
+            )
+        insert_all(self.connection, t.effect, effects)
+        insert_all(self.connection, t.welcome, welcomes)
+
+    def _tell_portal(self, changes: _Changes) -> None:
+        """One effect for each account the portal knows or must know; one that is still queued already covers it."""
+        queued: set[str] = set()
+        known: set[str] = set()
+        for batch in batches(sorted(set(changes.touched) - set(self._ids.values()))):
+            mine = sa.and_(t.effect.c.kind == EffectKind.ACCOUNT, t.effect.c.subject.in_(batch))
+            for subject, state in self.connection.execute(sa.select(t.effect.c.subject, t.effect.c.state).where(mine)):
+                known.add(subject)
+                if state == EffectState.QUEUED:
+                    queued.add(subject)
+        wanted = [
+            account
+            for account in changes.touched
+            if account not in queued and (account in changes.opened or account in known)
+        ]
+        insert_all(
+            self.connection,
+            t.effect,
+            [
+                self._effect(EffectKind.ACCOUNT, account, changes.touched[account], EffectState.QUEUED)
+                for account in wanted
+            ],
+        )
+
+    def _effect(self, kind: EffectKind, subject: str, to: str, state: EffectState) -> dict[str, Any]:
+        return {
+            "id": secrets.token_hex(8),
+            "practice": self.practice,
+            "kind": kind,
+            "subject": subject,
+            "to": to,
+            "state": state,
+            "attempts": 0,
+            "next_at": self.now,
+            "run": self.run,
+            "created_at": self.now,
+        }
+
+    def _email(self, account_id: str) -> str:
+        return self.connection.execute(sa.select(t.account.c.email).where(t.account.c.id == account_id)).scalar_one()
+
+    def _entry(self, account_id: str, action: Action) -> AuditEntry:
+        detail: dict[str, Any] = {"email": action.account}
+        if action.grant:
+            detail |= {"before": action.before, "after": action.grant}
+        elif action.new_key:
+            detail |= {"new_email": action.new_key}
+        elif action.status:
+            detail |= {"status": action.status}
+        return AuditEntry(
+            action=action.action,
+            account=account_id,
+            patient=action.patient,
+            reason=action.reason,
+            source=action.source,
+            detail=_to_json(detail).decode(),
+            actor=self.actor,
+            run=self.run,
+        )
+
+    def _forget_closed(self, actions: Sequence[Action]) -> None:
+        """Keeps only the ids of the account that the next batch may continue, so that memory stays flat."""
+        last = actions[-1].account if actions else ""
+        self._ids = {key: value for key, value in self._ids.items() if key == last}
+        self._emails = {key: value for key, value in self._emails.items() if key == last}

@@ -1,0 +1,130 @@
+"""The queue of findings: opened and closed by the runs themselves, by scope."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from adapter.core.findings import Finding
+from adapter.store import tables as t
+from adapter.store.sql import batches, upsert
+
+
+def settle(
+    connection: sa.Connection,
+    practice: str,
+    scopes: Sequence[str],
+    found: Iterable[Finding],
+    now: datetime,
+    *,
+    close: bool = True,
+) -> tuple[int, int]:
+    """Makes the open findings of these scopes equal to what was found; returns how many were opened and closed.
+
+    A finding that was open stays the same finding with the same ``since``. ``close=False`` only opens.
+    """
+    wanted = {finding.id(practice): finding for finding in found}
+    known: dict[str, Any] = {}
+    for batch in batches(scopes):
+        here = sa.and_(t.finding.c.practice == practice, t.finding.c.scope.in_(batch))
+        columns = (t.finding.c.id, t.finding.c.closed_at, t.finding.c.message, t.finding.c.since)
+        known |= {row.id: row for row in connection.execute(sa.select(*columns).where(here))}
+    rows, opened = [], 0
+    for id_, finding in wanted.items():
+        old = known.get(id_)
+        standing = old is not None and old.closed_at is None
+        if standing and old.message == finding.message:
+            continue
+        opened += not standing
+        rows.append(_row(practice, id_, finding, old.since if standing else now))
+    for batch in batches(rows):
+        upsert(connection, t.finding, batch)
+    gone = [id_ for id_, row in known.items() if row.closed_at is None and id_ not in wanted] if close else []
+    for batch in batches(gone):
+        connection.execute(sa.update(t.finding).where(t.finding.c.id.in_(batch)).values(closed_at=now))
+    return opened, len(gone)
+
+
+def open_scopes(connection: sa.Connection, practice: str, scopes: Sequence[str]) -> list[str]:
+    """Which of these scopes have an open finding."""
+    here = sa.and_(t.finding.c.practice == practice, t.finding.c.closed_at.is_(None))
+    if (
+        connection.execute(
+            sa.select(t.finding.c.id).where(here, t.finding.c.code == "record-unusable").limit(1)
+        ).first()
+        is None
+    ):
+        return []
+    found: set[str] = set()
+    for batch in batches(scopes):
+        found.update(connection.scalars(sa.select(t.finding.c.scope).where(here, t.finding.c.scope.in_(batch))))
+    return sorted(found)
+
+
+def close_scopes_except(
+    connection: sa.Connection, practice: str, prefix: str, keep: Iterable[str], now: datetime
+) -> int:
+    """Closes the open findings whose scope begins with ``prefix`` and is not in ``keep``; returns how many."""
+    kept = set(keep)
+    here = sa.and_(
+        t.finding.c.practice == practice,
+        t.finding.c.closed_at.is_(None),
+        t.finding.c.scope.startswith(prefix, autoescape=True),
+    )
+    gone = [
+        row.id
+        for row in connection.execute(sa.select(t.finding.c.id, t.finding.c.scope).where(here))
+        if row.scope not in kept
+    ]
+    for batch in batches(gone):
+        connection.execute(sa.update(t.finding).where(t.finding.c.id.in_(batch)).values(closed_at=now))
+    return len(gone)
+
+
+def listing(
+    connection: sa.Connection, practices: Sequence[str], *, email: str | None = None, refs: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """Open findings in the shape of ``adapter findings --json``, the gravest and oldest first.
+
+    With ``email`` or ``refs`` only those that name that address, chart or contact.
+    """
+    query = sa.select(t.finding).where(t.finding.c.practice.in_(practices), t.finding.c.closed_at.is_(None))
+    if email is not None or refs:
+        query = query.where(
+            sa.or_(t.finding.c.email == email, t.finding.c.patient.in_(refs), t.finding.c.contact.in_(refs))
+        )
+    gravity = sa.case({"error": 0, "warning": 1}, value=t.finding.c.severity, else_=2)
+    names = ("id", "practice", "code", "severity", "patient", "contact", "email", "message", "remedy")
+    return [
+        {name: row[name] for name in names} | {"since": row["since"].isoformat()}
+        for row in connection.execute(query.order_by(gravity, t.finding.c.since, t.finding.c.id)).mappings()
+    ]
+
+
+def counts(connection: sa.Connection, practice: str) -> dict[str, int]:
+    """How many findings are open, by code."""
+    query = (
+        sa.select(t.finding.c.code, sa.func.count())
+        .where(t.finding.c.practice == practice, t.finding.c.closed_at.is_(None))
+        .group_by(t.finding.c.code)
+        .order_by(t.finding.c.code)
+    )
+    return {code: count for code, count in connection.execute(query)}
+
+
+def _row(practice: str, id_: str, finding: Finding, since: datetime) -> dict[str, Any]:
+    return {
+        "id": id_,
+        "practice": practice,
+        "scope": finding.scope,
+        "code": finding.code,
+        "severity": finding.severity or "info",
+        "patient": finding.patient,
+        "contact": finding.contact,
+        "email": finding.email,
+        "message": finding.message,
+        "remedy": finding.remedy,
+        "since": since,
+        "closed_at": None,
+    }
