@@ -58,6 +58,16 @@ def reference(resource: dict[str, Any]) -> str:
     return ""
 
 
+def patient_of(resource: dict[str, Any]) -> str:
+    """``Patient/<id>`` that a RelatedPerson points to, whatever the form of the reference; empty when none."""
+    patient = resource.get("patient")
+    target = patient.get("reference") if isinstance(patient, dict) else None
+    if resource.get("resourceType") != "RelatedPerson" or not isinstance(target, str):
+        return ""
+    steps = target.split("/_history/")[0].rsplit("/", 2)
+    return "/".join(steps[-2:]) if len(steps) > 1 and steps[-2] == "Patient" else ""
+
+
 def worst_issue(outcome: dict[str, Any]) -> tuple[str, str]:
     """Severity and code of the gravest issue of an OperationOutcome; nothing else of it may reach a message."""
     issues = outcome.get("issue")

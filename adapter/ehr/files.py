@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from adapter.ehr import Broken, Check, Progress, ReadResult, Record
-from adapter.ehr.bundle import Part, Remark, reference, unfold
+from adapter.ehr.bundle import Part, Remark, patient_of, reference, unfold
 from adapter.ehr.decode import MAX_BYTES, DuplicateKeys, Undecodable, decode
 from adapter.ehr.folder import MEGABYTE, Source, Unreadable, lines, opened, sources, whole
 from adapter.errors import SourceError
@@ -145,16 +144,6 @@ class FilesReader:
                 str(error) if isinstance(error, Unreadable) else "The EHR folder cannot be read."
             ) from None
         return frozenset((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
-
-
-def patient_of(resource: dict[str, Any]) -> str:
-    """``Patient/<id>`` that a RelatedPerson points to, whatever the form of the reference; empty when none."""
-    patient = resource.get("patient")
-    target = patient.get("reference") if isinstance(patient, dict) else None
-    if resource.get("resourceType") != "RelatedPerson" or not isinstance(target, str):
-        return ""
-    steps = target.split("/_history/")[0].rsplit("/", 2)
-    return "/".join(steps[-2:]) if len(steps) > 1 and steps[-2] == "Patient" else ""
 
 
 def _holds_many(data: bytes) -> bool:
