@@ -73,6 +73,8 @@ class StoreSettings(Section):
     """Where the adapter keeps its state."""
 
     url: SecretStr = SecretStr("sqlite:///var/adapter.db")
+    key_file: Path = Path("var/adapter.key")
+    """The secret that the links in Welcome emails are derived from; made on first use, for the owner's eyes only."""
 
 
 class FolderMail(Section):
@@ -209,7 +211,8 @@ class MerchantSettings(Section):
     """The practice's payment widget on the portal's home page."""
 
     vendor: Literal["instamed", "url"]
-    title: str = Field(default="Pay your bill", min_length=1, max_length=80)
+    title: str | None = Field(default=None, min_length=1, max_length=80)
+    """The vendor's usual title when left out."""
     title_es: str | None = Field(default=None, min_length=1, max_length=80)
     link: str | None = Field(default=None, max_length=2000)
     allowed_hosts: tuple[str, ...] = ()
@@ -316,7 +319,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         mail = settings.mail.model_copy(update={"password_file": file(settings.mail.password_file)})
     else:
         mail = settings.mail
-    store = settings.store.model_copy(update={"url": _anchored_url(settings.store.url, folder)})
+    store = settings.store.model_copy(update={"url": _anchored_url(settings.store.url, folder), "key_file": file(settings.store.key_file)})
     return settings.model_copy(update={"practice": tuple(practices), "mail": mail, "store": store})
 
 

@@ -16,6 +16,8 @@ def authority_of(values: list[Any], table: dict[str, Authority], path: str) -> t
     """
     if not values:
         return Authority.UNKNOWN, ""
+    if len(values) == 1 and type(values[0]) is str and (known := table.get(values[0].lower())) is not None:
+        return known, ""
     found: set[Authority] = set()
     words: list[str] = []
     for value in values:

@@ -240,7 +240,9 @@ def _member(name: str) -> Callable[[Nodes], Nodes]:
     def step(nodes: Nodes) -> Nodes:
         found: Nodes = []
         for node in nodes:
-            value = node.get(name) if type(node) is dict else None
+            if type(node) is not dict:
+                raise Damaged(name, "should be in an object")
+            value = node.get(name)
             if type(value) is list:
                 found.extend(value)
             elif value is not None:
@@ -280,6 +282,8 @@ def _extension(url: str, path: str) -> Callable[[Nodes], Nodes]:
                     raise Damaged(path, "should be a list of objects that each have a url")
                 if extension["url"] == url:
                     found.append(extension)
+                elif not extension["url"].isprintable():
+                    raise Damaged(path, "has a damaged url")
         return found
 
     return step

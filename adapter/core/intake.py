@@ -16,6 +16,9 @@ OPEN_END = "9999"
 """EHRs write the year 9999 for "no end"."""
 
 _ID = re.compile(rf"{FHIR_ID}\Z")
+_TYPE = re.compile(r"[A-Z][A-Za-z]{1,40}\Z")
+_VERSION = re.compile(r"[A-Za-z0-9\-._=+]{1,64}\Z")
+"""Wider than a FHIR id: some servers count versions in base64."""
 _LOCAL = re.compile(rf"([A-Z][A-Za-z]{{1,40}})/({FHIR_ID})(?:/_history/{FHIR_ID})?\Z")
 _DATE = re.compile(r"(\d{4})(?:-(0[1-9]|1[0-2])(?:-(\d\d))?)?\Z", re.ASCII)
 _MOMENT = re.compile(
@@ -49,6 +52,8 @@ def check(resource: dict[str, Any], kind: str, understood: frozenset[str]) -> No
     Raises Damaged at the first thing that is wrong.
     """
     shape = convert(resource, _SHAPES[kind], kind)
+    if _ID.match(shape.id) is None:
+        raise Damaged(f"{kind}.id", "is not a FHIR id")
     if shape.implicitRules is not UNSET:
         raise Damaged(f"{kind}.implicitRules", "the record follows rules of its own that the adapter does not know")
     if isinstance(shape.modifierExtension, list):
@@ -108,8 +113,6 @@ def _damaged(message: str, path: str) -> Damaged:
         return Damaged(full, "is empty")
     if "length <=" in what:
         return Damaged(full, "is too long")
-    if "regex" in what:
-        return Damaged(full, "is not a FHIR id")
     expected = _EXPECTED.match(what)
     if expected is None or expected[2] is None:
         return Damaged(full, "is out of range")
@@ -121,16 +124,16 @@ def _damaged(message: str, path: str) -> Damaged:
 def ref_of(resource: dict[str, Any]) -> str:
     """``Type/id``, or empty when either is not what FHIR allows."""
     kind, id_ = resource.get("resourceType"), resource.get("id")
-    if isinstance(kind, str) and isinstance(id_, str) and (match := _LOCAL.match(f"{kind}/{id_}")) and match[2] == id_:
-        return f"{kind}/{id_}"
-    return ""
+    if type(id_) is not str or _ID.match(id_) is None or not (kind in _SHAPES or _TYPE.match(str(kind))):
+        return ""
+    return f"{kind}/{id_}"
 
 
 def source_of(resource: dict[str, Any], ref: str) -> str:
     """The version that was read: ``Type/id/_history/version`` where the EHR gives versions, else ``Type/id``."""
     meta = resource.get("meta")
-    version = meta.get("versionId") if isinstance(meta, dict) else None
-    return f"{ref}/_history/{version}" if ref and isinstance(version, str) and _ID.match(version) else ref
+    version = meta.get("versionId") if type(meta) is dict else None
+    return f"{ref}/_history/{version}" if ref and type(version) is str and _VERSION.match(version) else ref
 
 
 def updated_at(resource: object) -> datetime | None:
@@ -154,7 +157,8 @@ def clean(text: str, path: str) -> str:
         raise Damaged(path, "is too long")
     if not text.isprintable() and any(unicodedata.category(c) in ("Cc", "Cs") and c not in _LAYOUT for c in text):
         raise Damaged(path, "contains control characters")
-    return " ".join(text.split())
+    words = text.split()
+    return " ".join(words) if len(words) != 1 else words[0]
 
 
 def period_of(period: dict[str, Any], path: str) -> tuple[str, str]:
@@ -194,6 +198,11 @@ class References:
 
     def __init__(self, base_url: str | None) -> None:
         self._base = _base_key(base_url) if base_url else None
+
+    def chart(self, reference: dict[str, Any] | None) -> tuple[str, str]:
+        """As ``resolve``, for a reference that must be to a Patient."""
+        ref, problem = self.resolve(reference)
+        return ("", "it is not a Patient") if ref and not ref.startswith("Patient/") else (ref, problem)
 
     def resolve(self, reference: dict[str, Any] | None) -> tuple[str, str]:
         """``("Type/id", "")``, or ``("", problem)`` saying why the reference does not resolve inside this EHR."""

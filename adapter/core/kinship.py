@@ -58,12 +58,12 @@ def role_of(values: list[Any], tables: RoleTables, path: str, *, checked: bool) 
     for value in values:
         codings, text = parts_of(value, path, checked=checked)
         for coding in codings:
-            role = _role_of_coding(coding, tables)
-            if role is not None:
-                kin.add(role)
-        kin.update(_roles_of_words(codings, text, tables))
-        words.append(_words(codings, text))
-    said = clean(", ".join(filter(None, words)), path)
+            kin.update(_roles_of_coding(coding, tables, path))
+        if text and (role := tables.words.get(fold(text))) is not None:
+            kin.add(role)
+        words.append(text or _words(codings))
+    said = ", ".join(filter(None, words)) if len(words) > 1 else "".join(words)
+    said = clean(said, path) if said else ""
     return _one(kin), said if len(said) <= MAX_WORDS else said[: MAX_WORDS - 1] + "…"
 
 
@@ -84,36 +84,28 @@ def parts_of(value: Any, path: str, *, checked: bool) -> tuple[list[dict[str, An
     return [value], ""
 
 
-def _role_of_coding(coding: dict[str, Any], tables: RoleTables) -> Role | None:
-    """None where the coding says nothing about kinship, ``unknown`` where it might but nobody mapped it."""
+def _roles_of_coding(coding: dict[str, Any], tables: RoleTables, path: str) -> tuple[Role, ...]:
+    """What code and display say; ``unknown`` for a code that might say kin but that nobody mapped."""
     system = coding.get("system", "")
+    if system in tables.contact_systems:
+        known = tables.codes.get(system, {}).get(coding.get("code", ""))
+        return () if known is None else (known,)
+    display = coding.get("display")
+    said = None if display is None else tables.words.get(fold(display))
     table = tables.codes.get(system)
-    if table is None:
-        return None if system else _unless_empty(coding)
-    role = table.get(coding.get("code", ""))
-    if role is None and system not in tables.contact_systems:
-        return _unless_empty(coding)
-    return role
+    if table is not None:
+        role: Role | None = table.get(coding.get("code", ""), Role.UNKNOWN)
+    elif system:
+        clean(system, path)  # another system's code may be ignored, a damaged one may not
+        role = None
+    else:
+        role = Role.UNKNOWN if "code" in coding else None
+    if role is None:
+        return () if said is None else (said,)
+    return (role,) if said is None else (role, said)
 
 
-def _unless_empty(coding: dict[str, Any]) -> Role | None:
-    return Role.UNKNOWN if "code" in coding or "system" in coding else None
-
-
-def _roles_of_words(codings: list[dict[str, Any]], text: str, tables: RoleTables) -> set[Role]:
-    said = [
-        coding["display"]
-        for coding in codings
-        if "display" in coding and coding.get("system") not in tables.contact_systems
-    ]
-    if text:
-        said.append(text)
-    return {tables.words[word] for word in map(fold, said) if word in tables.words}
-
-
-def _words(codings: list[dict[str, Any]], text: str) -> str:
-    if text:
-        return text
+def _words(codings: list[dict[str, Any]]) -> str:
     for key in ("display", "code"):
         for coding in codings:
             if key in coding:
@@ -129,6 +121,6 @@ def _one(kin: set[Role]) -> Role:
         return Role.SELF
     if not kin or Role.UNKNOWN in kin:
         return Role.UNKNOWN
-    implied = set().union(*(_REFINES.get(role, set()) for role in kin))
+    implied: set[Role] = set().union(*(_REFINES.get(role, set()) for role in kin))
     left = kin - implied
     return left.pop() if len(left) == 1 else Role.UNKNOWN

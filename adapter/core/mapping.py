@@ -1,18 +1,19 @@
 """From one FHIR resource to facts, as a mapping profile says: pure, deterministic, and no JSON value makes it raise."""
 
 import hashlib
+from collections.abc import Callable
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from adapter.core.authority import authority_of
-from adapter.core.facts import Authority, Contact, Ignored, Patient, Quarantined, Reading, Role
-from adapter.core.fhirpath import ExtensionOf, compile_path
+from adapter.core.facts import Authority, Contact, Ignored, Patient, Quarantined, Reading
+from adapter.core.fhirpath import ExtensionOf, Find, Path, compile_path
 from adapter.core.intake import Damaged, References, check, clean, convert, period_of, ref_of, source_of
 from adapter.core.kinship import RoleTables, role_of
 from adapter.core.people import language_of, mailbox_of, names_of, own_emails
-from adapter.core.shapes import Communication, ContactPoint, HumanName, Period
+from adapter.core.shapes import Communication, ContactPoint, HumanName, Period, Shape
 
 FACTS_VERSION = 1
 """Raised whenever the same resource under the same profile would give other facts, so that all are read again."""
@@ -20,7 +21,8 @@ FACTS_VERSION = 1
 UNRESOLVED = "elsewhere"
 """Stands in ``Patient.replaced_by`` for a chart that is not in this EHR: the merge itself must not be lost."""
 
-T = TypeVar("T")
+Reader = Callable[[dict[str, Any], str, str], Patient | Contact]
+_DEATH = frozenset({"deceasedDateTime", "_deceasedDateTime"})
 
 
 class PatientPaths(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,41 +68,6 @@ class MappingProfile(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return hashlib.sha256(text).hexdigest()
 
 
-class _Values:
-    """One expression with the structure its values must have."""
-
-    def __init__(self, expression: str, root: str) -> None:
-        path = compile_path(expression, root) if expression else None
-        self._find = path.find if path else None
-        self.checked = (
-            path is not None and path.steps is not None and not any(isinstance(s, ExtensionOf) for s in path.steps)
-        )
-        self.path = expression or root
-
-    def all(self, resource: dict[str, Any]) -> list[Any]:
-        return self._find(resource) if self._find else []
-
-    def shaped(self, resource: dict[str, Any], shape: type[T]) -> list[Any]:
-        values = self.all(resource)
-        if values and not self.checked:
-            convert(values, list[shape], self.path)  # type: ignore[valid-type]
-        return values
-
-    def text(self, resource: dict[str, Any]) -> str:
-        """The one text there is, as recorded; empty when there is none."""
-        values = self.all(resource)
-        if not values:
-            return ""
-        if len(values) > 1 or type(values[0]) is not str:
-            raise Damaged(self.path, "should be one text")
-        clean(values[0], self.path)
-        return values[0]
-
-    def first_text(self, resource: dict[str, Any]) -> str:
-        values = self.all(resource)
-        return clean(values[0], self.path) if values and type(values[0]) is str else ""
-
-
 class Mapper:
     """Reads resources of one EHR. ``base_url`` is its FHIR base, needed only where it writes absolute references.
 
@@ -109,13 +76,11 @@ class Mapper:
 
     def __init__(self, profile: MappingProfile, base_url: str | None = None) -> None:
         self.profile = profile
-        self._references = References(base_url)
         self._understood = frozenset(profile.understood_modifiers)
-        self._patient = {
-            name: _Values(getattr(profile.patient, name), "Patient") for name in PatientPaths.__struct_fields__
-        }
-        self._contact = {
-            name: _Values(getattr(profile.contact, name), "RelatedPerson") for name in ContactPaths.__struct_fields__
+        references = References(base_url)
+        self._read = {
+            "Patient": _patient_reader(profile, references),
+            "RelatedPerson": _contact_reader(profile, references),
         }
 
     def read(self, resource: object, origin: str = "") -> Reading:
@@ -123,75 +88,78 @@ class Mapper:
         if not isinstance(resource, dict):
             return Quarantined(ref="", source="", path="$", problem="should be an object", origin=origin)
         kind = resource.get("resourceType")
-        ref = ref_of(resource)
         if not isinstance(kind, str) or not kind:
             return Quarantined(
                 ref="", source="", path="$.resourceType", problem="is missing or not text", origin=origin
             )
-        if kind not in ("Patient", "RelatedPerson"):
+        ref = ref_of(resource)
+        read = self._read.get(kind)
+        if read is None:
             return Ignored(ref=ref, why="neither a Patient nor a RelatedPerson", origin=origin)
         source = source_of(resource, ref)
         try:
             check(resource, kind, self._understood)
-            return (
-                self._read_patient(resource, ref, source)
-                if kind == "Patient"
-                else self._read_contact(resource, ref, source)
-            )
+            return read(resource, ref, source)
         except Damaged as damage:
             path, problem = damage.path, damage.problem
         except RecursionError:
             path, problem = kind, "is nested too deeply"
         return Quarantined(ref=ref, source=source, path=path, problem=problem, origin=origin)
 
-    def _read_patient(self, patient: dict[str, Any], ref: str, source: str) -> Patient:
-        values = self._patient
-        replaced_by, links = self._links(patient.get("link", ()))
+
+def _patient_reader(profile: MappingProfile, references: References) -> Reader:
+    """A function from a checked Patient to its facts; every expression is compiled here, once."""
+    paths = profile.patient
+    find_names = _shaped(paths.names, "Patient", HumanName)
+    find_telecom = _shaped(paths.telecom, "Patient", ContactPoint)
+    find_language = _shaped(paths.language, "Patient", Communication)
+    find_birth_date = compile_path(paths.birth_date, "Patient").find
+    find_mrn = compile_path(paths.mrn, "Patient").find
+
+    def read(patient: dict[str, Any], ref: str, source: str) -> Patient:
+        replaced_by, links = _links(patient["link"], references) if "link" in patient else ((), ())
         return Patient(
             ref=ref,
             source=source,
             active=patient.get("active", True),
-            deceased=patient.get("deceasedBoolean", False)
-            or "deceasedDateTime" in patient
-            or "_deceasedDateTime" in patient,
+            deceased=patient.get("deceasedBoolean", False) or not _DEATH.isdisjoint(patient),
             replaced_by=replaced_by,
             links=links,
-            names=names_of(values["names"].shaped(patient, HumanName), values["names"].path),
-            birth_date=values["birth_date"].text(patient),
-            emails=own_emails(values["telecom"].shaped(patient, ContactPoint)),
-            language=language_of(values["language"].shaped(patient, Communication)),
-            mrn=values["mrn"].first_text(patient),
+            names=names_of(find_names(patient), paths.names),
+            birth_date=_one_text(find_birth_date(patient), paths.birth_date),
+            emails=own_emails(find_telecom(patient)),
+            language=language_of(find_language(patient)),
+            mrn=_first_text(find_mrn(patient), paths.mrn),
         )
 
-    def _links(self, links: list[dict[str, Any]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Charts this one was merged into, and records of the same person."""
-        replaced_by, same = [], []
-        for link in links:
-            other, _ = self._references.resolve(link["other"])
-            if link["type"] == "replaced-by":
-                replaced_by.append(other or UNRESOLVED)
-            elif link["type"] in ("seealso", "refer") and other.startswith(("Patient/", "RelatedPerson/")):
-                same.append(other)
-        return tuple(replaced_by), tuple(same)
+    return read
 
-    def _read_contact(self, person: dict[str, Any], ref: str, source: str) -> Contact:
-        values = self._contact
-        patient, problem = self._references.resolve(person.get("patient"))
-        if patient and not patient.startswith("Patient/"):
-            patient, problem = "", "it is not a Patient"
-        role, role_text = role_of(
-            values["role"].all(person), self.profile.roles, values["role"].path, checked=values["role"].checked
-        )
-        authority, authority_text = authority_of(
-            values["authority"].all(person), self.profile.authorities, values["authority"].path
-        )
-        mailbox = mailbox_of(values["telecom"].shaped(person, ContactPoint), values["telecom"].path)
-        start, end = self._period(person)
+
+def _contact_reader(profile: MappingProfile, references: References) -> Reader:
+    """A function from a checked RelatedPerson to its facts; every expression is compiled here, once."""
+    paths = profile.contact
+    tables, authorities = profile.roles, profile.authorities
+    role_path = compile_path(paths.role, "RelatedPerson")
+    roles_checked = _is_checked(role_path)
+    find_roles = role_path.find
+    find_authority = compile_path(paths.authority, "RelatedPerson").find if paths.authority else _nothing
+    find_names = _shaped(paths.names, "RelatedPerson", HumanName)
+    find_telecom = _shaped(paths.telecom, "RelatedPerson", ContactPoint)
+    find_language = _shaped(paths.language, "RelatedPerson", Communication)
+    find_period = _shaped(paths.period, "RelatedPerson", Period)
+    find_birth_date = compile_path(paths.birth_date, "RelatedPerson").find
+
+    def read(person: dict[str, Any], ref: str, source: str) -> Contact:
+        patient, patient_problem = references.chart(person.get("patient"))
+        start, end = _one_period(find_period(person), paths.period)
+        role, role_text = role_of(find_roles(person), tables, paths.role, checked=roles_checked)
+        authority, authority_text = authority_of(find_authority(person), authorities, paths.authority)
+        email, key, email_problem, email_start, email_end = mailbox_of(find_telecom(person), paths.telecom)
         return Contact(
             ref=ref,
             source=source,
             patient=patient,
-            patient_problem=problem,
+            patient_problem=patient_problem,
             active=person.get("active", True),
             start=start,
             end=end,
@@ -199,22 +167,74 @@ class Mapper:
             role_text=role_text,
             authority=authority,
             authority_text=authority_text,
-            email=mailbox.address,
-            email_key=mailbox.key,
-            email_problem=mailbox.problem,
-            email_start=mailbox.start,
-            email_end=mailbox.end,
-            names=names_of(values["names"].shaped(person, HumanName), values["names"].path),
-            birth_date=values["birth_date"].text(person),
-            language=language_of(values["language"].shaped(person, Communication)),
+            email=email,
+            email_key=key,
+            email_problem=email_problem,
+            email_start=email_start,
+            email_end=email_end,
+            names=names_of(find_names(person), paths.names),
+            birth_date=_one_text(find_birth_date(person), paths.birth_date),
+            language=language_of(find_language(person)),
         )
 
-    def _period(self, person: dict[str, Any]) -> tuple[str, str]:
-        path = self._contact["period"]
-        periods = path.shaped(person, Period)
-        if len(periods) > 1:
-            raise Damaged(path.path, "is there more than once")
-        return period_of(periods[0], path.path) if periods else ("", "")
+    return read
 
 
-__all__ = ["ContactPaths", "Mapper", "MappingProfile", "PatientPaths", "Role", "RoleTables"]
+def _shaped(expression: str, root: str, shape: type[Shape]) -> Find:
+    """The expression, with its values checked unless intake has checked them already."""
+    path = compile_path(expression, root)
+    find = path.find
+    if _is_checked(path):
+        return find
+
+    def find_and_check(resource: dict[str, Any]) -> list[Any]:
+        values = find(resource)
+        convert(values, list[shape], expression)  # type: ignore[valid-type]
+        return values
+
+    return find_and_check
+
+
+def _is_checked(path: Path) -> bool:
+    """Whether intake has checked what the expression gives: nothing inside an extension, nothing the library found."""
+    return path.steps is not None and not any(isinstance(step, ExtensionOf) for step in path.steps)
+
+
+def _nothing(_: dict[str, Any]) -> list[Any]:
+    return []
+
+
+def _links(links: list[dict[str, Any]], references: References) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Charts this one was merged into, and records of the same person."""
+    replaced_by, same = [], []
+    for link in links:
+        other, _ = references.resolve(link["other"])
+        if link["type"] == "replaced-by":
+            replaced_by.append(other or UNRESOLVED)
+        elif link["type"] in ("seealso", "refer") and other.startswith(("Patient/", "RelatedPerson/")):
+            same.append(other)
+    return tuple(replaced_by), tuple(same)
+
+
+def _one_text(values: list[Any], path: str) -> str:
+    """The one text there is, as recorded; empty when there is none."""
+    if not values:
+        return ""
+    text = values[0]
+    if len(values) > 1 or type(text) is not str:
+        raise Damaged(path, "should be one text")
+    if not text.isprintable():
+        clean(text, path)
+    return text
+
+
+def _first_text(values: list[Any], path: str) -> str:
+    return clean(values[0], path) if values and type(values[0]) is str else ""
+
+
+def _one_period(periods: list[dict[str, Any]], path: str) -> tuple[str, str]:
+    if not periods:
+        return "", ""
+    if len(periods) > 1:
+        raise Damaged(path, "is there more than once")
+    return period_of(periods[0], path)

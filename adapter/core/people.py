@@ -12,6 +12,10 @@ _OTHER_NAME, _FORMER_NAME = 2, 3
 _FORMER_USES = ("old", "maiden")
 _USE_ORDER = {"home": 0, "mobile": 1, "work": 2, "temp": 3}
 _NO_RANK = 2**31
+
+Mailbox = tuple[str, str, EmailProblem | None, str, str]
+"""What a contact's telecom says: address, key, problem, start and end; see ``Contact``."""
+
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")
 
 
@@ -33,24 +37,9 @@ def _name_order(name: dict[str, Any]) -> int:
 
 def _display(name: dict[str, Any], path: str) -> str:
     """The name as written, else given names and family name; without titles, which are no part of who somebody is."""
-    if written := clean(name.get("text", ""), path):
+    if "text" in name and (written := clean(name["text"], path)):
         return written
-    return clean(" ".join(part for part in (*name.get("given", ()), name.get("family")) if part), path)
-
-
-class Mailbox:
-    """What a contact's telecom says about e-mail; see ``Contact`` for the fields."""
-
-    __slots__ = ("address", "end", "key", "problem", "start")
-
-    def __init__(
-        self, problem: EmailProblem | None, address: str = "", key: str = "", start: str = "", end: str = ""
-    ) -> None:
-        self.problem = problem
-        self.address = address
-        self.key = key
-        self.start = start
-        self.end = end
+    return clean(" ".join([part for part in (*name.get("given", ()), name.get("family")) if part]), path)
 
 
 def mailbox_of(points: list[dict[str, Any]], path: str) -> Mailbox:
@@ -62,16 +51,16 @@ def mailbox_of(points: list[dict[str, Any]], path: str) -> Mailbox:
     written = [point for point in points if point.get("system") == "email"]
     current = [point for point in written if point.get("use") != "old"]
     if not current:
-        return Mailbox(EmailProblem.OLD if written else EmailProblem.MISSING)
+        return "", "", EmailProblem.OLD if written else EmailProblem.MISSING, "", ""
     first = current[0] if len(current) == 1 else min(current, key=_point_order)
     start, end = period_of(first["period"], f"{path}.period") if "period" in first else ("", "")
     if "value" not in first:
         blank = all("value" not in point for point in current)
-        return Mailbox(EmailProblem.MISSING if blank else EmailProblem.INVALID, start=start, end=end)
+        return "", "", EmailProblem.MISSING if blank else EmailProblem.INVALID, start, end
     usable, problem = normalise(first["value"])
     if problem is not None:
-        return Mailbox(problem, start=start, end=end)
-    return Mailbox(None, first["value"].strip(), key_of(usable), start, end)
+        return "", "", problem, start, end
+    return first["value"].strip(), key_of(usable), None, start, end
 
 
 def own_emails(points: list[dict[str, Any]]) -> tuple[str, ...]:

@@ -110,7 +110,7 @@ class Link(Shape):
 
 
 class ResourceMeta(Shape):
-    versionId: Annotated[str, Meta(pattern=r"^[A-Za-z0-9\-.]{1,64}\Z")] | UnsetType = UNSET
+    versionId: Text | UnsetType = UNSET
 
 
 class Extension(Shape):
@@ -122,7 +122,7 @@ class Extension(Shape):
 class Resource(Shape):
     """What Patient and RelatedPerson have in common."""
 
-    id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9\-.]{1,64}\Z")]
+    id: Text
     meta: ResourceMeta | UnsetType = UNSET
     implicitRules: Any = UNSET
     modifierExtension: Annotated[list[Extension], Some] | UnsetType = UNSET

@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 
 import orjson
 from fastapi import FastAPI, Request, Response
-from starlette.exceptions import HTTPException
 
 from adapter.sandbox import answers
 from adapter.sandbox.ehr_store import TYPES, Store, Unacceptable, Version
@@ -40,11 +39,11 @@ def build_app(ehr: Ehr) -> FastAPI:
             return answers.outcome(401, "login", "A bearer token is needed.", headers=challenge)
         return await call_next(request)
 
-    @app.exception_handler(HTTPException)
-    async def no_such_route(_: Request, error: HTTPException) -> Response:
-        return answers.outcome(
-            error.status_code, "not-supported", f"{error.detail}.", headers=dict(error.headers or {})
-        )
+    @app.exception_handler(404)
+    @app.exception_handler(405)
+    async def no_such_interaction(_: Request, error: Exception) -> Response:
+        status = getattr(error, "status_code", 404)
+        return answers.outcome(status, "not-supported", "This server does not do that: see /fhir/metadata.")
 
     @app.exception_handler(BadSearch)
     async def bad_search(_: Request, error: BadSearch) -> Response:

@@ -42,7 +42,7 @@ class _Changes:
 class Applier:
     """Applies batches of one run's actions. Knows the ids of the accounts that the run itself opened."""
 
-    def __init__(self, connection: sa.Connection, practice: str, *, run: int, actor: str, now: datetime) -> None:
+    def __init__(self, connection: sa.Connection, practice: str, *, run: int | None, actor: str, now: datetime) -> None:
         self.connection = connection
         self.practice = practice
         self.run = run

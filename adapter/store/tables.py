@@ -10,7 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 
 metadata = sa.MetaData(
-    naming_convention={"ix": "ix_%(column_0_N_label)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s", "fk": "fk_%(table_name)s_%(column_0_name)s", "pk": "pk_%(table_name)s"}
+    naming_convention={
+        "ix": "ix_%(column_0_N_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
 )
 
 
@@ -244,4 +249,20 @@ lease = sa.Table(
     sa.Column("until", Instant, nullable=False),
 )
 
-__all__ = ["Instant", "account", "audit", "contact", "effect", "finding", "grant", "lease", "metadata", "patient", "practice", "run", "watermark", "welcome", "widget_revision"]
+__all__ = [
+    "Instant",
+    "account",
+    "audit",
+    "contact",
+    "effect",
+    "finding",
+    "grant",
+    "lease",
+    "metadata",
+    "patient",
+    "practice",
+    "run",
+    "watermark",
+    "welcome",
+    "widget_revision",
+]

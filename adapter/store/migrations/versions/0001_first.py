@@ -22,7 +22,13 @@ def upgrade() -> None:
 
 
 def _facts() -> None:
-    op.create_table("practice", _text("id", primary_key=True), _instant("released_at"), _text("mapping_hash", True))
+    op.create_table(
+        "practice",
+        _text("id", primary_key=True),
+        _instant("released_at"),
+        _number("decided_run"),
+        _text("rules_hash", True),
+    )
     op.create_table(
         "patient",
         _text("practice", primary_key=True),
@@ -86,6 +92,7 @@ def _accounts() -> None:
         _instant("since", nullable=False),
     )
     op.create_index("ix_grant_patient", "grant", ["patient"])
+    op.create_index("ix_grant_contact", "grant", ["contact"])
 
 
 def _effects() -> None:

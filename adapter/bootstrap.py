@@ -1,0 +1,195 @@
+"""The only place that wires objects together: ``build(settings)`` gives an ``App`` on which every job can run."""
+
+import getpass
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+import sqlalchemy as sa
+
+from adapter.core.mapping import Mapper
+from adapter.core.widget import Widget, read_widget
+from adapter.ehr import Reader
+from adapter.ehr.fhir import FhirReader
+from adapter.ehr.files import FilesReader
+from adapter.errors import ConfigError, FatalError, Fault
+from adapter.jobs.deliver import PracticeMail
+from adapter.jobs.practice import Practice
+from adapter.jobs.schedule import ScheduledJob, jobs_of
+from adapter.mail import Mailer
+from adapter.mail.folder import FolderMailer
+from adapter.mail.key import read_or_create_key
+from adapter.mail.smtp import SmtpMailer
+from adapter.portal import Portal
+from adapter.portal.embedded import EmbeddedPortal
+from adapter.profiles import load_profile
+from adapter.schedule_files import load_schedule, schedule_folders
+from adapter.settings import FilesEhr, FolderMail, PracticeSettings, Settings
+from adapter.store.engine import make_engine
+from adapter.store.migrations import migrate, pending
+
+
+@dataclass(frozen=True)
+class App:
+    """Everything the start points need. Nothing is connected before it is used."""
+
+    settings: Settings
+    folder: Path
+    """The configuration's own folder: profiles and schedules beside it come first."""
+    clock: Callable[[], datetime]
+
+    @cached_property
+    def engine(self) -> sa.Engine:
+        """The database, created on first use. Raises FatalError when it needs ``adapter migrate``."""
+        engine = make_engine(self.settings.store.url.get_secret_value())
+        if not sa.inspect(engine).has_table("alembic_version"):
+            migrate(engine)
+        elif pending(engine):
+            raise FatalError("The database is of an older version. Make a backup, then run `adapter migrate`.")
+        return engine
+
+    @cached_property
+    def practices(self) -> dict[str, Practice]:
+        """Every practice by id. Raises ConfigError listing the faults of all their profiles at once."""
+        faults, found = [], {}
+        for practice in self.settings.practice:
+            try:
+                found[practice.id] = self._practice(practice)
+            except ConfigError as error:
+                faults += [fault for fault in error.faults if fault not in faults]
+        if faults:
+            raise ConfigError(faults)
+        return found
+
+    @cached_property
+    def scheduled(self) -> list[ScheduledJob]:
+        """Every scheduled job of every practice. Raises ConfigError listing the faults of all schedules at once."""
+        faults, found = [], []
+        for practice in self.settings.practice:
+            try:
+                schedule = load_schedule(practice.schedule, schedule_folders(self.folder))
+                found += jobs_of(practice.id, schedule, time_zone=practice.time_zone)
+            except ConfigError as error:
+                faults += [fault for fault in error.faults if fault not in faults]
+        if faults:
+            raise ConfigError(faults)
+        return found
+
+    @cached_property
+    def widgets(self) -> dict[str, Widget | None]:
+        """Every practice's payment widget; None where it has no merchant. Raises ConfigError listing every fault."""
+        faults = []
+        found: dict[str, Widget | None] = {}
+        for practice in self.settings.practice:
+            widget = read_widget(practice.merchant.model_dump()) if practice.merchant else None
+            if isinstance(widget, list):
+                key = f"practice {practice.id}: merchant"
+                faults += [
+                    Fault(file="config.toml", key=f"{key}.{fault.key}", problem=f"{fault.problem}.", remedy="")
+                    for fault in widget
+                ]
+            else:
+                found[practice.id] = widget
+        if faults:
+            raise ConfigError(faults)
+        return found
+
+    @cached_property
+    def portals(self) -> dict[str, Portal]:
+        """Every practice's portal."""
+        found: dict[str, Portal] = {}
+        for practice in self.settings.practice:
+            url = practice.portal.store_url
+            engine = make_engine(url.get_secret_value()) if url else self.engine
+            found[practice.id] = EmbeddedPortal(
+                engine, practice=practice.id, show_after_minutes=practice.portal.show_after_minutes, now=self.clock
+            )
+        return found
+
+    @cached_property
+    def mailer(self) -> Mailer:
+        """The way mail leaves."""
+        mail = self.settings.mail
+        if isinstance(mail, FolderMail):
+            return FolderMailer(mail.path)
+        password = mail.password
+        return SmtpMailer(
+            host=mail.host,
+            port=mail.port,
+            security=mail.security,
+            username=mail.username,
+            password=password.get_secret_value() if password else None,
+            timeout=mail.timeout_seconds,
+        )
+
+    @cached_property
+    def key(self) -> bytes:
+        """The secret the links in Welcome emails are derived from."""
+        return read_or_create_key(self.settings.store.key_file)
+
+    @cached_property
+    def identities(self) -> dict[str, PracticeMail]:
+        """What each practice's mails say of the practice."""
+        return {
+            practice.id: PracticeMail(
+                id=practice.id,
+                name=practice.name,
+                language=practice.language,
+                mail_from=practice.mail_from,
+                phone=practice.phone,
+                registration_url=practice.portal.registration_url,
+                link_hours=practice.policy.welcome_link_hours,
+            )
+            for practice in self.settings.practice
+        }
+
+    def _practice(self, settings: PracticeSettings) -> Practice:
+        profile = load_profile(settings.mapping, [self.folder / "mappings"])
+        policy = settings.policy.to_policy()
+        base_url = None if isinstance(settings.ehr, FilesEhr) else settings.ehr.base_url
+        rules = msgspec.json.encode(
+            (profile.hash, msgspec.to_builtins(policy, order="deterministic"), settings.time_zone)
+        )
+        return Practice(
+            id=settings.id,
+            name=settings.name,
+            policy=policy,
+            zone=ZoneInfo(settings.time_zone),
+            reader=_reader(settings),
+            mapper=Mapper(profile, base_url=base_url),
+            rules_hash=hashlib.sha256(rules).hexdigest(),
+        )
+
+
+def build(settings: Settings, folder: Path, *, clock: Callable[[], datetime] | None = None) -> App:
+    """The application for these settings; ``folder`` is where config.toml lies."""
+    return App(settings, folder, clock or (lambda: datetime.now(UTC)))
+
+
+def actor() -> str:
+    """Who is at the command line, for the audit trail."""
+    try:
+        return f"person:{getpass.getuser()}"
+    except (KeyError, OSError):
+        return "person:unknown"
+
+
+def _reader(settings: PracticeSettings) -> Reader:
+    ehr = settings.ehr
+    if isinstance(ehr, FilesEhr):
+        return FilesReader(ehr.path)
+    token = ehr.token
+    return FhirReader(
+        ehr.base_url,
+        token=token.get_secret_value() if token else None,
+        page_size=ehr.page_size,
+        concurrency=ehr.concurrency,
+        timeout_seconds=ehr.timeout_seconds,
+        overlap_minutes=ehr.overlap_minutes,
+        max_body_megabytes=ehr.max_body_megabytes,
+    )

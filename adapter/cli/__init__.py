@@ -1,0 +1,67 @@
+"""The command line: each module adds its commands to ``app``; ``run`` turns every error into one clear line and an exit code.
+
+0 done · 1 failed or incomplete · 2 usage or configuration · 3 done, but something is held for a human.
+"""
+
+import os
+from collections.abc import Sequence
+
+import click
+
+from adapter.cli import demo, look, service, setup, widgets, work
+from adapter.cli.base import FAILED, USAGE, app, tell
+from adapter.errors import AdapterError, ConfigError
+
+__all__ = ["app", "run"]
+
+MODULES = (setup, work, look, widgets, service, demo)
+DEBUG_ENV = "ADAPTER_DEBUG"
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command and returns its exit code. No traceback reaches a user unless ``$ADAPTER_DEBUG`` is set."""
+    try:
+        result = app(_config_first(arguments), prog_name="adapter", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        tell("Stopped; nothing more was done.")
+        return FAILED
+    except click.ClickException as error:
+        error.show()
+        return USAGE
+    except ConfigError as error:
+        for fault in error.faults:
+            tell(str(fault))
+        return USAGE
+    except AdapterError as error:
+        tell(str(error))
+        return FAILED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return FAILED
+    except Exception as error:
+        if os.environ.get(DEBUG_ENV):
+            raise
+        tell(
+            f"The adapter met an error of its own ({type(error).__name__}). Nothing half-done was kept. "
+            f"Set {DEBUG_ENV}=1 to see where, and report it without any patient's data."
+        )
+        return FAILED
+
+
+def _config_first(arguments: Sequence[str]) -> list[str]:
+    """Lets the global ``--config`` stand anywhere: people put it behind the command as well."""
+    first, rest = [], []
+    waiting = iter(arguments)
+    for argument in waiting:
+        if argument == "--":
+            rest += [argument, *waiting]
+        elif argument == "--config":
+            first += [argument, *(value for value in (next(waiting, None),) if value is not None)]
+        elif argument.startswith("--config="):
+            first.append(argument)
+        else:
+            rest.append(argument)
+    return first + rest

@@ -1,0 +1,122 @@
+"""What every command shares: the app, the configuration, output to people and to programs."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from adapter import __version__
+
+DONE, FAILED, USAGE, HELD = 0, 1, 2, 3
+
+app = typer.Typer(
+    name="adapter",
+    help="Keeps the patient portal's accounts equal to what the EHR says about families, and explains every decision.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode="rich",
+)
+
+out = Console(highlight=False, soft_wrap=False)
+err = Console(stderr=True, highlight=False)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+PracticeId = Annotated[
+    str | None,
+    typer.Option("--practice", "-p", help="One practice of the configuration; all when left out.", metavar="ID"),
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"adapter {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    context: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="The configuration file.", show_default="./config.toml, or $ADAPTER_CONFIG", metavar="FILE"),
+    ] = None,
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    context.obj = config
+
+
+def load(context: typer.Context) -> Any:
+    """The application of the configuration in force. Raises ConfigError listing every fault of every file at once."""
+    from adapter.bootstrap import build  # wiring pulls in everything; `--help` and `init` do not need it
+    from adapter.errors import ConfigError
+    from adapter.logs import configure_logs
+    from adapter.settings import config_path, load_settings
+
+    path = config_path(context.obj)
+    settings = load_settings(path)
+    configure_logs(
+        practices=[practice.id for practice in settings.practice], console=sys.stderr.isatty(), level="warning"
+    )
+    built = build(settings, path.resolve().parent)
+    faults = []
+    for look in (lambda: built.practices, lambda: built.scheduled, lambda: built.widgets):
+        try:
+            look()
+        except ConfigError as error:
+            faults += error.faults
+    if faults:
+        raise ConfigError(faults)
+    return built
+
+
+def chosen(built: Any, practice: str | None) -> list[str]:
+    """The practice ids a command is about. Raises ConfigError for one that is not in the configuration."""
+    from adapter.errors import ConfigError, Fault
+
+    known = [settings.id for settings in built.settings.practice]
+    if practice is None:
+        return known
+    if practice not in known:
+        remedy = f"The configuration has: {', '.join(known)}."
+        raise ConfigError(
+            [Fault(file="command line", key="--practice", problem=f'there is no practice "{practice}".', remedy=remedy)]
+        )
+    return [practice]
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on stdout."""
+    sys.stdout.buffer.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    sys.stdout.flush()
+
+
+def tell(message: str) -> None:
+    """A line for people on stderr."""
+    err.print(message, markup=False, soft_wrap=True)
+
+
+def table(*columns: str, title: str | None = None) -> Table:
+    """A calm table that fits 80 columns."""
+    shown = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+        header_style="bold",
+        padding=(0, 2, 0, 0),
+    )
+    for column in columns:
+        shown.add_column(column, overflow="fold")
+    return shown
+
+
+def words(counts: dict[str, int], names: dict[str, str] | None = None) -> str:
+    """Counts as words: ``3 grants, 2 new accounts``; "nothing" for none."""
+    parts = [f"{count:,} {(names or {}).get(name, name)}" for name, count in counts.items() if count]
+    return ", ".join(parts) or "nothing"

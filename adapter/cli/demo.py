@@ -1,0 +1,1 @@
+"""``adapter demo``: the whole story on this machine, with an invented practice."""

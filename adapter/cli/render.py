@@ -1,0 +1,241 @@
+"""What people read on the terminal: every report at 80 columns, calm, with the next step last."""
+
+from typing import Any
+
+from rich.markup import escape
+from rich.padding import Padding
+from rich.text import Text
+
+from adapter.cli.base import out, table, words
+from adapter.core.decide import PASSED
+from adapter.core.explain import Explanation
+
+CHANGES = {
+    "open-account": "accounts opened",
+    "move-account": "accounts moved to a new address",
+    "update-account": "accounts updated",
+    "reopen-account": "accounts opened again",
+    "suspend-account": "accounts suspended",
+    "close-account": "accounts closed",
+    "grant": "charts opened",
+    "change-grant": "grants changed",
+    "hold-grant": "charts held",
+    "suspend-grant": "charts suspended",
+    "end-grant": "charts closed",
+    "queue-welcome": "Welcome emails queued",
+    "hold-welcome": "Welcome emails held",
+    "cancel-welcome": "Welcome emails cancelled",
+}
+STATE_STYLE = {
+    "active": "green",
+    "complete": "green",
+    "sent": "green",
+    "live": "green",
+    "registered": "green",
+    "invited": "green",
+    "held": "yellow",
+    "queued": "yellow",
+    "sending": "yellow",
+    "pending": "yellow",
+    "incomplete": "red",
+    "failed": "red",
+    "unknown": "red",
+    "suspended": "red",
+    "drifted": "red",
+    "error": "red",
+    "warning": "yellow",
+}
+
+
+def styled(state: str) -> Text:
+    """A state word in its colour."""
+    return Text(state, style=STATE_STYLE.get(state, "dim"))
+
+
+def show_run(report: dict[str, Any]) -> None:
+    """One sync: how it ended, what was read, what changed, what waits for a human."""
+    read = report["read"]
+    out.print(
+        Text.assemble(
+            ("Run ", "bold"),
+            (str(report["run"]), "bold"),
+            f" · {report['practice']} · {report['kind']} · ",
+            styled(report["status"]),
+        )
+    )
+    names = {
+        "patients": "patients",
+        "contacts": "contacts",
+        "repeated": "repeated",
+        "quarantined": "put aside",
+        "ignored": "ignored",
+    }
+    counted = words({name: read.get(name, 0) for name in names}, names)
+    out.print(f"  Read      {read.get('resources', 0):,} records: {counted}", markup=False)
+    out.print(f"  Changed   {words(report['changes'], CHANGES)}", markup=False)
+    if report["findings"]:
+        out.print(f"  Findings  {words(report['findings'])}", markup=False)
+    for problem in report["problems"]:
+        out.print(f"  Problem   {problem}", markup=False, style="red")
+    held = report["held"]
+    if held.get("welcome"):
+        out.print(
+            f"\n{held['welcome']:,} Welcome email(s) wait for you. Look at `adapter accounts`, then: adapter release {report['run']}",
+            markup=False,
+        )
+    if report["findings"]:
+        out.print("What needs a look, and how to fix it: adapter findings", markup=False)
+
+
+def show_plan(plan: dict[str, Any]) -> None:
+    """A plan: counts first, then family by family what, for whom and why."""
+    out.print(f"[bold]Plan[/] · {escape(plan['practice'])} · {plan['hash'][:12]}")
+    if not plan["complete"]:
+        out.print("The EHR could not be read completely: only restrictions would be applied.", style="red")
+    for problem in plan["problems"]:
+        out.print(f"  {problem}", markup=False, style="red")
+    out.print(f"  {words(plan['changes'], CHANGES)}", markup=False)
+    rows = table("account", "what", "chart", "why")
+    before = None
+    for action in plan["actions"]:
+        account = action["account"] if action["account"] != before else ""
+        before = action["account"]
+        rows.add_row(escape(account), action["action"], escape(action["patient"] or ""), action["reason"])
+    if plan["actions"]:
+        out.print()
+        out.print(rows)
+
+
+def show_accounts(found: list[dict[str, Any]], email: str | None) -> None:
+    """Accounts, one line each; their charts below."""
+    if not found:
+        asked = f" with the address {email}. Why: adapter explain {email}" if email else " yet. Run: adapter sync"
+        out.print(f"There is no account{asked}", markup=False)
+        return
+    rows = table("account", "name", "status", "Welcome")
+    for account in found:
+        rows.add_row(
+            escape(account["email"]),
+            escape(account["name"]),
+            styled(account["status"]),
+            styled(account["welcome"]["status"]),
+        )
+        for dependent in account["dependents"]:
+            chart = f"  └ {dependent['patient']}" + (" (self)" if dependent["self"] else "")
+            why = dependent["reason"] if dependent["state"] != "active" else dependent["access"]
+            rows.add_row(
+                Text(chart, style="dim"),
+                Text(f"{dependent['role']}, {dependent['authority']}", style="dim"),
+                styled(dependent["state"]),
+                Text(why, style="dim"),
+            )
+    out.print(rows)
+    out.print(f"\n{len(found):,} account(s)")
+
+
+def show_explanation(answer: Explanation, practice: str | None) -> None:
+    """The sentence, the step that fixes it, and how the rules got there."""
+    if practice:
+        out.print(practice, style="dim", markup=False)
+    out.print(answer.verdict, style="bold", markup=False)
+    if answer.remedy:
+        out.print(Padding(Text(answer.remedy), (0, 0, 0, 2)))
+    if not answer.steps:
+        return
+    rows = table("", "rule", "because", "source")
+    for step in answer.steps:
+        good = step.outcome in (PASSED, "active", "sent")
+        rows.add_row(
+            Text("✓" if good else "·", style="green" if good else "yellow"),
+            escape(step.rule),
+            escape(step.because),
+            Text(step.source, style="dim"),
+        )
+    out.print()
+    out.print(rows)
+
+
+def show_findings(found: list[dict[str, Any]]) -> None:
+    """The queue: what, why, and the step that fixes it."""
+    if not found:
+        out.print("Nothing needs a look.")
+        return
+    for finding in found:
+        out.print(Text.assemble(styled(finding["severity"]), "  ", (finding["code"], "bold"), f"  {finding['id']}"))
+        out.print(Padding(Text(finding["message"]), (0, 0, 0, 2)))
+        out.print(Padding(Text(f"→ {finding['remedy']}", style="dim"), (0, 0, 1, 2)))
+    out.print(f"{len(found):,} finding(s)")
+
+
+def show_runs(found: list[dict[str, Any]]) -> None:
+    """The latest runs, newest first."""
+    if not found:
+        out.print("No run yet. Start with: adapter sync")
+        return
+    rows = table("run", "practice", "started", "kind", "status", "read", "changed")
+    for run in found:
+        rows.add_row(
+            str(run["run"]),
+            run["practice"],
+            run["started_at"][:16].replace("T", " "),
+            run["kind"],
+            styled(run["status"]),
+            f"{run['read'].get('resources', 0):,}",
+            f"{sum(run['changes'].values()):,}",
+        )
+    out.print(rows)
+
+
+def show_outbox(found: list[dict[str, Any]]) -> None:
+    """What goes out, what went out, and why something waits."""
+    if not found:
+        out.print("The outbox is empty.")
+        return
+    rows = table("kind", "to", "state", "tries", "next try (UTC)", "last error")
+    for effect in found:
+        at = (effect["next_at"] or "")[:16].replace("T", " ") if effect["state"] == "queued" else ""
+        rows.add_row(
+            effect["kind"],
+            escape(effect["to"]),
+            styled(effect["state"]),
+            str(effect["attempts"]),
+            at,
+            escape(effect["last_error"] or ""),
+        )
+    out.print(rows)
+
+
+def show_delivery(report: dict[str, Any]) -> None:
+    """What one round of delivery did."""
+    if not report["delivered"]:
+        out.print("Nothing was due.")
+    for kind, counts in report["delivered"].items():
+        out.print(f"{kind:<9} {words(counts)}", markup=False)
+    for problem in report["problems"]:
+        out.print(f"Problem   {problem}", markup=False, style="red")
+    if report["problems"]:
+        out.print("What waits, and when it is tried again: adapter outbox")
+
+
+def show_widgets(found: list[dict[str, Any]]) -> None:
+    """Each practice's payment widget and where it stands."""
+    if not found:
+        out.print(
+            "No payment widget was published yet. Configure [practice.merchant], then: adapter widgets publish",
+            markup=False,
+        )
+        return
+    rows = table("practice", "rev", "vendor", "title", "state", "live since / wait until (UTC)")
+    for widget in found:
+        at = widget["live_at"] or widget["wait_until"] or ""
+        rows.add_row(
+            widget["practice"],
+            str(widget["revision"]),
+            widget["vendor_name"] or "none",
+            escape(widget["title"] or ""),
+            styled(widget["state"]),
+            at[:16].replace("T", " "),
+        )
+    out.print(rows)
+    if any(widget["state"] != "live" for widget in found):
+        out.print(f"\n{found[0]['note']}", markup=False)

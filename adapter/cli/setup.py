@@ -1,0 +1,133 @@
+"""Commands that set up and look after the adapter: init, check, migrate."""
+
+import os
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+
+import typer
+
+from adapter.cli.base import DONE, FAILED, app, load, out, print_json, Json, tell
+from adapter.ehr import Check
+from adapter.errors import AdapterError, ConfigError
+
+EXAMPLE = "config.example.toml"
+
+
+@app.command(rich_help_panel="Set up")
+def init(context: typer.Context) -> int:
+    """Write config.toml from the example. An existing file is never overwritten."""
+    from adapter.settings import config_path
+
+    path = config_path(context.obj)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        tell(f"{path} exists already and was left as it is.")
+        return FAILED
+    except OSError as error:
+        tell(f"{path} cannot be written ({error.strerror}). Check the folder and its permissions.")
+        return FAILED
+    with os.fdopen(handle, "wb") as file:
+        file.write(_example())
+    out.print(f"Wrote {path}. Open it, fill in your practice, then run: adapter check", markup=False)
+    return DONE
+
+
+def _example() -> bytes:
+    packaged = resources.files("adapter") / "_data" / EXAMPLE
+    if packaged.is_file():
+        return packaged.read_bytes()
+    return (Path(__file__).parents[2] / EXAMPLE).read_bytes()
+
+
+@app.command(rich_help_panel="Set up")
+def check(context: typer.Context, json: Json = False) -> int:
+    """Look at everything the adapter depends on: a line each, and what to do about a failure."""
+    checks: list[Check] = []
+    try:
+        built = load(context)
+    except ConfigError as error:
+        checks = [
+            Check("configuration", False, f"{fault.file}: {fault.key}: {fault.problem}", fault.remedy)
+            for fault in error.faults
+        ]
+        _show(checks, [], json)
+        return 2
+    checks.append(Check("configuration", True, f"{len(built.practices)} practice(s)"))
+    checks.append(_line("database", lambda: _database(built)))
+    checks.append(_line("mail", built.mailer.check))
+    for practice in built.settings.practice:
+        name = practice.id
+        checks.append(Check(f"{name}: mapping", True, practice.mapping))
+        try:
+            checks += [
+                Check(f"{name}: {found.what}", found.ok, found.detail, found.remedy)
+                for found in built.practices[name].reader.check()
+            ]
+        except AdapterError as error:
+            checks.append(Check(f"{name}: EHR", False, str(error)))
+        checks.append(_line(f"{name}: portal", lambda name=name: built.portals[name].check()))  # type: ignore[misc]
+    times = _next_times(built)
+    _show(checks, times, json)
+    return DONE if all(found.ok for found in checks) else FAILED
+
+
+def _database(built: object) -> str:
+    from adapter.store.engine import describe
+
+    return describe(built.engine)  # type: ignore[attr-defined]
+
+
+def _line(what: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(what, True, look())
+    except AdapterError as error:
+        return Check(what, False, str(error))
+
+
+def _next_times(built: object) -> list[dict[str, str]]:
+    from adapter.jobs.schedule import next_times
+
+    found = next_times(built.scheduled, built.clock())  # type: ignore[attr-defined]
+    return [
+        {"practice": entry.practice, "job": entry.job, "next": entry.at.isoformat(timespec="minutes")}
+        for entry in found
+    ]
+
+
+def _show(checks: list[Check], times: list[dict[str, str]], json: bool) -> None:
+    if json:
+        lines = [
+            {"what": found.what, "ok": found.ok, "detail": found.detail, "remedy": found.remedy} for found in checks
+        ]
+        print_json({"checks": lines, "next": times})
+        return
+    for found in checks:
+        mark = "[green]ok  [/]" if found.ok else "[red bold]FAIL[/]"
+        out.print(f"{mark} [bold]{found.what}[/]  ", end="")
+        out.print(found.detail, markup=False, style="" if found.ok else "red")
+        if found.remedy and not found.ok:
+            out.print(f"     {found.remedy}", markup=False)
+    if times:
+        out.print("\n[bold]Next, while `adapter run` is running[/]")
+        for entry in times:
+            out.print(f"     {entry['next'].replace('T', ' ')}  {entry['practice']}: {entry['job']}", markup=False)
+
+
+@app.command(rich_help_panel="Set up")
+def migrate(context: typer.Context) -> int:
+    """Bring the database up to date after an update of the adapter. Make a backup first."""
+    from adapter.settings import config_path, load_settings
+    from adapter.store.engine import describe, make_engine
+    from adapter.store.migrations import migrate as bring_up
+    from adapter.store.migrations import pending
+
+    engine = make_engine(load_settings(config_path(context.obj)).store.url.get_secret_value())
+    changed = pending(engine)
+    bring_up(engine)
+    out.print(
+        f"{describe(engine)[:1].upper()}{describe(engine)[1:]} is up to date{'' if changed else ' already'}.",
+        markup=False,
+    )
+    return DONE

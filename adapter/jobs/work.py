@@ -1,0 +1,76 @@
+"""Each scheduled job of one practice, on an assembled application: what the service and the command line call."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+
+from adapter.core.widget import Widget
+from adapter.jobs.deliver import PracticeMail, deliver
+from adapter.jobs.practice import Practice
+from adapter.jobs.publish import watch
+from adapter.jobs.sync import Request, sync
+from adapter.logs import Event, get_logger
+from adapter.mail import Mailer
+from adapter.portal import Portal
+from adapter.schedule_files import JobName
+
+
+class Assembled(Protocol):
+    """What ``bootstrap.build`` gives."""
+
+    @property
+    def engine(self) -> sa.Engine: ...
+    @property
+    def practices(self) -> Mapping[str, Practice]: ...
+    @property
+    def portals(self) -> Mapping[str, Portal]: ...
+    @property
+    def identities(self) -> Mapping[str, PracticeMail]: ...
+    @property
+    def widgets(self) -> Mapping[str, Widget | None]: ...
+    @property
+    def mailer(self) -> Mailer: ...
+    @property
+    def key(self) -> bytes: ...
+    @property
+    def clock(self) -> Callable[[], datetime]: ...
+
+
+def deliver_all(app: Assembled, practice: str | None = None) -> dict[str, Any]:
+    """Delivers what is due for one practice, or for all: the shape of ``adapter deliver --json``."""
+    names = [practice] if practice else list(app.practices)
+    report = deliver(
+        app.engine,
+        portals={name: app.portals[name] for name in names},
+        mailer=app.mailer,
+        practices={name: app.identities[name] for name in names},
+        key=app.key,
+        now=app.clock,
+    )
+    return {"delivered": {kind: dict(counts) for kind, counts in report.counts.items()}, "problems": report.problems}
+
+
+def run_job(app: Assembled, practice: str, job: JobName) -> None:
+    """Does one scheduled job of one practice and logs how it ended, without anybody's data."""
+    if job is JobName.DELIVER:
+        deliver_all(app, practice)
+        return
+    if job is JobName.WIDGETS:
+        watch(
+            app.engine,
+            practice=practice,
+            desired=app.widgets[practice],
+            portal=app.portals[practice],
+            policy=app.practices[practice].policy,
+            now=app.clock,
+        )
+        return
+    request = Request(full=job is JobName.RECONCILE, review=job is JobName.REVIEW)
+    report = sync(app.engine, app.practices[practice], request, clock=app.clock, progress=_quietly)
+    get_logger().info(Event.RUN_FINISHED, practice=practice, run=report["run"], status=report["status"])
+
+
+def _quietly(what: str, done: int, total: int | None) -> None:
+    """Nobody watches a scheduled job."""

@@ -1,0 +1,66 @@
+"""Accounts as people and programs look at them: the shape of ``adapter accounts --json``."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from adapter.store import tables as t
+from adapter.store.accounts import latest_welcomes
+from adapter.store.sql import batches
+
+
+def accounts(
+    connection: sa.Connection, practices: Sequence[str], *, email_key: str | None = None
+) -> list[dict[str, Any]]:
+    """Accounts that have or had a grant, by practice and address; with ``email_key`` that one alone."""
+    query = (
+        sa.select(t.account)
+        .where(t.account.c.practice.in_(practices))
+        .order_by(t.account.c.practice, t.account.c.email_key)
+    )
+    if email_key is not None:
+        query = query.where(t.account.c.email_key == email_key)
+    rows = connection.execute(query).mappings().all()
+    shown = []
+    for batch in batches(rows):
+        ids = [row["id"] for row in batch]
+        dependents: dict[str, list[dict[str, Any]]] = {}
+        grants = (
+            sa.select(t.grant).where(t.grant.c.account_id.in_(ids)).order_by(t.grant.c.account_id, t.grant.c.patient)
+        )
+        for grant in connection.execute(grants):
+            dependents.setdefault(grant.account_id, []).append(
+                {
+                    "patient": grant.patient,
+                    "contact": grant.contact,
+                    "role": grant.role,
+                    "authority": grant.authority,
+                    "access": grant.access,
+                    "state": grant.state,
+                    "reason": grant.reason,
+                    "self": grant.is_self,
+                    "since": grant.since.isoformat(),
+                    "source": grant.source,
+                }
+            )
+        welcomes = latest_welcomes(connection, ids)
+        shown += [_account(dict(row), dependents.get(row["id"], []), welcomes.get(row["id"])) for row in batch]
+    return shown
+
+
+def _account(row: dict[str, Any], dependents: list[dict[str, Any]], welcome: dict[str, Any] | None) -> dict[str, Any]:
+    sent_at = welcome["last_sent_at"] if welcome else None
+    return {
+        "practice": row["practice"],
+        "email": row["email"],
+        "name": row["name"],
+        "status": row["status"],
+        "dependents": dependents,
+        "welcome": {
+            "status": welcome["state"] if welcome else "none",
+            "sent_count": welcome["sent_count"] if welcome else 0,
+            "last_sent_at": sent_at.isoformat() if sent_at else None,
+            "last_error": welcome["last_error"] if welcome else None,
+        },
+    }
