@@ -1,5 +1,7 @@
 """What every test may use: an empty, migrated database of each kind; and in CI a skipped test fails."""
 
+import io
+import logging
 import os
 import shutil
 from collections.abc import Generator, Iterator
@@ -8,7 +10,9 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+import structlog
 
+from adapter.logs import configure_logs
 from adapter.store.engine import make_engine
 from adapter.store.migrations import migrate
 from tests import postgres
@@ -108,6 +112,18 @@ def blank_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.
     engine = make_engine(url)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def log_lines() -> Iterator[io.StringIO]:
+    """What is logged, as JSON lines, with a practice named ``main-street``; everything is put back afterwards."""
+    root, stream = logging.getLogger(), io.StringIO()
+    before = (root.handlers[:], root.level, logging.raiseExceptions)
+    configure_logs(practices=["main-street"], stream=stream)
+    yield stream
+    root.handlers[:], root.level, logging.raiseExceptions = before
+    logging.captureWarnings(False)
+    structlog.reset_defaults()
 
 
 def _run_sql(folder: Path, statement: str) -> None:

@@ -4,12 +4,10 @@ import io
 import json
 import logging
 import warnings
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 import pytest
-import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,27 +17,15 @@ from adapter.logs import Event, configure_logs, get_logger
 CANARY = "quillfeather"
 
 
-@pytest.fixture
-def lines() -> Iterator[io.StringIO]:
-    """Where the log goes; everything is put back afterwards."""
-    root, stream = logging.getLogger(), io.StringIO()
-    before = (root.handlers[:], root.level, logging.raiseExceptions)
-    configure_logs(practices=["main-street"], stream=stream)
-    yield stream
-    root.handlers[:], root.level, logging.raiseExceptions = before
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
-
-
 def _read(stream: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
-def test_a_known_event_with_known_values_is_one_json_line(lines: io.StringIO) -> None:
+def test_a_known_event_with_known_values_is_one_json_line(log_lines: io.StringIO) -> None:
     get_logger().info(
         Event.EFFECT_DELIVERED, practice="main-street", kind=EffectKind.WELCOME, status=EffectState.SENT, seconds=0.25
     )
-    (line,) = _read(lines)
+    (line,) = _read(log_lines)
     assert datetime.fromisoformat(line.pop("at")).tzinfo is not None
     assert line == {
         "event": "effect-delivered",
@@ -71,75 +57,73 @@ def test_a_known_event_with_known_values_is_one_json_line(lines: io.StringIO) ->
         {"at": CANARY},
     ],
 )
-def test_what_is_not_listed_is_dropped_and_counted(lines: io.StringIO, fields: dict[str, Any]) -> None:
+def test_what_is_not_listed_is_dropped_and_counted(log_lines: io.StringIO, fields: dict[str, Any]) -> None:
     get_logger().info(Event.RUN_FINISHED, run=7, **fields)
-    (line,) = _read(lines)
-    assert CANARY not in lines.getvalue()
+    (line,) = _read(log_lines)
+    assert CANARY not in log_lines.getvalue()
     assert (line["event"], line["run"], line["dropped"]) == ("run-finished", 7, 1)
 
 
-def test_an_unlisted_event_says_nothing_of_what_it_was(lines: io.StringIO) -> None:
+def test_an_unlisted_event_says_nothing_of_what_it_was(log_lines: io.StringIO) -> None:
     get_logger().warning(f"could not invite {CANARY}")
-    (line,) = _read(lines)
+    (line,) = _read(log_lines)
     assert (line["event"], line["dropped"]) == ("unlisted", 1)
-    assert CANARY not in lines.getvalue()
+    assert CANARY not in log_lines.getvalue()
 
 
-def test_an_exception_is_logged_by_its_class(lines: io.StringIO) -> None:
+def test_an_exception_is_logged_by_its_class(log_lines: io.StringIO) -> None:
     get_logger().error(Event.JOB_FAILED, error=ValueError(CANARY))
-    assert _read(lines)[0]["error"] == "ValueError"
-    assert CANARY not in lines.getvalue()
+    assert _read(log_lines)[0]["error"] == "ValueError"
+    assert CANARY not in log_lines.getvalue()
 
 
-def test_an_exception_logged_with_its_trace_leaves_no_trace(lines: io.StringIO) -> None:
+def test_an_exception_logged_with_its_trace_leaves_no_trace(log_lines: io.StringIO) -> None:
     try:
         raise ValueError(CANARY)
     except ValueError:
         get_logger().exception(Event.JOB_FAILED)
-    assert [line["event"] for line in _read(lines)] == ["job-failed"]
-    assert CANARY not in lines.getvalue()
+    assert [line["event"] for line in _read(log_lines)] == ["job-failed"]
+    assert CANARY not in log_lines.getvalue()
 
 
 @pytest.mark.parametrize(
     "name", ["requests", "urllib3.connectionpool", "sqlalchemy.engine", "apscheduler.executors", "uvicorn.error"]
 )
-def test_a_library_is_heard_but_not_quoted(lines: io.StringIO, name: str) -> None:
+def test_a_library_is_heard_but_not_quoted(log_lines: io.StringIO, name: str) -> None:
     library = logging.getLogger(name)
     try:
         raise OSError(CANARY)
     except OSError:
         library.exception("failed for %s", f"https://ehr.example/RelatedPerson?name={CANARY}")
     library.info("%s", CANARY)
-    (line,) = _read(lines)
+    (line,) = _read(log_lines)
     assert (line["event"], line["logger"], line["level"]) == ("library", name, "error")
-    assert CANARY not in lines.getvalue()
+    assert CANARY not in log_lines.getvalue()
 
 
-def test_a_library_with_a_handler_of_its_own_does_not_get_round(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_library_with_a_handler_of_its_own_does_not_get_round(
+    log_lines: io.StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
     library = logging.getLogger("some.library")
     library.addHandler(logging.StreamHandler())
     library.propagate = False
-    stream = io.StringIO()
-    root = logging.getLogger()
-    before = root.handlers[:]
-    configure_logs(stream=stream)
+    configure_logs(stream=log_lines)
     library.warning(CANARY)
-    root.handlers[:] = before
-    structlog.reset_defaults()
-    logging.captureWarnings(False)
-    assert [line["logger"] for line in _read(stream)] == ["some.library"]
-    assert CANARY not in capsys.readouterr().err + stream.getvalue()
+    assert [line["logger"] for line in _read(log_lines)] == ["some.library"]
+    assert CANARY not in capsys.readouterr().err + log_lines.getvalue()
 
 
-def test_a_warning_and_a_broken_message_are_not_quoted(lines: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_warning_and_a_broken_message_are_not_quoted(
+    log_lines: io.StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         warnings.warn(CANARY, stacklevel=1)
     logging.getLogger("urllib3").warning("%d pages", CANARY)
-    assert CANARY not in lines.getvalue() + capsys.readouterr().err
+    assert CANARY not in log_lines.getvalue() + capsys.readouterr().err
 
 
-def test_the_console_form_passes_the_same_gate(lines: io.StringIO) -> None:
+def test_the_console_form_passes_the_same_gate(log_lines: io.StringIO) -> None:
     stream = io.StringIO()
     configure_logs(console=True, stream=stream)
     get_logger().info(Event.RUN_FINISHED, run=7, name=CANARY)
@@ -153,6 +137,6 @@ def test_the_console_form_passes_the_same_gate(lines: io.StringIO) -> None:
     key=st.text(st.characters(min_codepoint=97, max_codepoint=122), min_size=1, max_size=12),
     value=st.sampled_from([CANARY, CANARY.encode(), [CANARY], {CANARY: CANARY}, (CANARY,), ValueError(CANARY)]),
 )
-def test_no_key_and_no_type_carries_a_name(lines: io.StringIO, key: str, value: Any) -> None:
+def test_no_key_and_no_type_carries_a_name(log_lines: io.StringIO, key: str, value: Any) -> None:
     get_logger().bind(**{key: value}).info(Event.RUN_STARTED)
-    assert CANARY not in lines.getvalue()
+    assert CANARY not in log_lines.getvalue()
