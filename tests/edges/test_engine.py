@@ -69,7 +69,7 @@ def test_a_second_writer_waits_for_the_first(sqlite_url: str) -> None:
         inside.wait()
         with begin(engine) as connection:
             order.append("second")
-            connection.execute(sa.update(practice).values(mapping_hash="second"))
+            connection.execute(sa.update(practice).values(rules_hash="second"))
 
     thread = threading.Thread(target=second)
     thread.start()
@@ -80,7 +80,7 @@ def test_a_second_writer_waits_for_the_first(sqlite_url: str) -> None:
         order.append("first")
     thread.join()
     with read(engine) as connection:
-        assert connection.scalar(sa.select(practice.c.mapping_hash)) == "second"
+        assert connection.scalar(sa.select(practice.c.rules_hash)) == "second"
     assert order == ["first", "second"]
 
 

@@ -9,7 +9,7 @@ from alembic.runtime.migration import MigrationContext
 
 from adapter.errors import FatalError
 from adapter.store.engine import begin, make_engine, read
-from adapter.store.migrations import migrate, pending
+from adapter.store.migrations import is_new, migrate, pending
 from adapter.store.tables import metadata
 
 
@@ -34,9 +34,19 @@ def test_primary_and_foreign_keys_are_the_ones_the_tables_describe(engine: sa.En
 
 
 def test_a_new_database_is_pending_until_it_is_migrated(blank_engine: sa.Engine) -> None:
+    assert is_new(blank_engine)
     assert pending(blank_engine)
     migrate(blank_engine)
+    assert not is_new(blank_engine)
     assert not pending(blank_engine)
+
+
+def test_a_server_that_is_not_there_is_told_without_its_password() -> None:
+    engine = make_engine("postgresql://canary:canary@127.0.0.1:1/practice")
+    for look in (is_new, pending, migrate):
+        with pytest.raises(FatalError, match="Cannot reach") as caught:
+            look(engine)
+        assert "canary" not in str(caught.value)
 
 
 def test_migrating_again_keeps_what_is_there(engine: sa.Engine) -> None:

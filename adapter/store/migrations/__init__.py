@@ -33,6 +33,12 @@ def migrate(engine: sa.Engine) -> None:
             ) from None
 
 
+def is_new(engine: sa.Engine) -> bool:
+    """True when nothing was ever migrated here. Raises FatalError when the database cannot be reached."""
+    with read(engine) as connection:
+        return MigrationContext.configure(connection).get_current_revision() is None
+
+
 def pending(engine: sa.Engine) -> bool:
     """True when ``migrate`` would change something. Raises FatalError when the database cannot be reached."""
     with read(engine) as connection:
