@@ -142,17 +142,13 @@ def show_explanation(answer: Explanation, practice: str | None) -> None:
         out.print(Padding(Text(answer.remedy), (0, 0, 0, 2)))
     if not answer.steps:
         return
-    rows = table("", "rule", "because", "source")
+    out.print()
     for step in answer.steps:
         good = step.outcome in (PASSED, "active", "sent")
-        rows.add_row(
-            Text("✓" if good else "·", style="green" if good else "yellow"),
-            escape(step.rule),
-            escape(step.because),
-            Text(step.source, style="dim"),
-        )
-    out.print()
-    out.print(rows)
+        line = Text("✓ " if good else "✗ ", style="green" if good else "yellow")
+        line.append(step.because, style="default")
+        out.print(line)
+        out.print(Padding(Text(f"{step.rule}{f' · {step.source}' if step.source else ''}", style="dim"), (0, 0, 0, 2)))
 
 
 def show_findings(found: list[dict[str, Any]]) -> None:

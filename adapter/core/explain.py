@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from adapter.core.accounts import AccountDecision, Member
+from adapter.core.accounts import AccountDecision, Dependent, Member
 from adapter.core.decide import PASSED, Step
 from adapter.core.facts import Contact, Patient
 from adapter.core.reasons import ELIGIBLE, FIRST_RUN, ORDER, REASONS
@@ -81,7 +81,10 @@ def explain_address(
     if open_charts and account is not None:
         verdict, reason, remedy = _welcomed(name, account, welcome, zone_now)
         steps.append(_welcome_step(welcome))
-        return Explanation(who, verdict + _not_included(decision, account), reason, remedy, tuple(steps))
+        left_out = _left_out(decision, account)
+        if left_out is not None and REASONS[left_out.reason].remedy:
+            remedy = f"{REASONS[left_out.reason].remedy} {remedy}" if remedy else REASONS[left_out.reason].remedy
+        return Explanation(who, verdict + _not_included(left_out), reason, remedy, tuple(steps))
     if any(dependent.fresh is GrantState.ACTIVE for dependent in decision.dependents.values()):
         verdict = f"{name} may have an account, and the next sync opens it."
         return Explanation(who, verdict, ELIGIBLE, "Run a sync: adapter sync.", tuple(steps))
@@ -206,14 +209,22 @@ def _welcomed(name: str, account: Account, welcome: WelcomeView | None, now: dat
     )
 
 
-def _not_included(decision: AccountDecision, account: Account) -> str:
-    """The rest of the sentence: the first chart the account does not open, and why."""
+def _left_out(decision: AccountDecision, account: Account) -> Dependent | None:
+    """The first chart that the address is on and the account does not open."""
     for patient, dependent in sorted(decision.dependents.items()):
         grant = account.grants.get(patient)
         if dependent.reason != ELIGIBLE and (grant is None or grant.state is not GrantState.ACTIVE):
-            chart = dependent.member.outcome.chart_name
-            return f"; {f'{chart}’s chart' if chart else patient} is not included because {REASONS[dependent.reason].summary}."
-    return "."
+            return dependent
+    return None
+
+
+def _not_included(dependent: Dependent | None) -> str:
+    """The rest of the sentence: the chart the account does not open, and why."""
+    if dependent is None:
+        return "."
+    chart = dependent.member.outcome.chart_name
+    whose = f"{chart}'s chart" if chart else dependent.patient
+    return f"; {whose} is not included because {REASONS[dependent.reason].summary}."
 
 
 def _closest(rows: Sequence[Row], decision: AccountDecision) -> tuple[str, str]:

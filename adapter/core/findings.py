@@ -74,18 +74,18 @@ def account_findings(decision: AccountDecision) -> list[Finding]:
     if not decision.shared_charts and not decision.kinship_clash:
         return []
     names = " and ".join(sorted({person[0].contact.name or person[0].contact.ref for person in decision.people}))
+    scope, email = address_scope(decision.email_key), decision.email_key
     found = []
-    for patient in sorted({*decision.shared_charts, *decision.kinship_clash}):
-        chart = _chart_name(decision, patient)
-        if patient in decision.shared_charts:
-            message = f"{decision.email} is used by {names}, and not all of them may see {chart}: held."
-        else:
-            message = f"{decision.email} is the address of both {names}; both may see {chart}."
-        found.append(
-            _finding(
-                "shared-email", message, address_scope(decision.email_key), patient=patient, email=decision.email_key
-            )
+    for patient in decision.shared_charts:
+        message = (
+            f"{decision.email} is used by {names}, and not all of them may see {_chart_name(decision, patient)}: held."
         )
+        found.append(_finding("shared-email", message, scope, patient=patient, email=email))
+    if not found:
+        charts = " and ".join(_chart_name(decision, patient) for patient in decision.kinship_clash)
+        message = f"{decision.email} is the address of both {names}; both may see {charts}."
+        alone = decision.kinship_clash[0] if len(decision.kinship_clash) == 1 else None
+        found.append(_finding("shared-email", message, scope, patient=alone, email=email, severity=Severity.WARNING))
     return found
 
 
@@ -158,6 +158,7 @@ def _finding(
     patient: str | None = None,
     contact: str | None = None,
     email: str | None = None,
+    severity: Severity | None = None,
 ) -> Finding:
     reason = REASONS[code]
     return Finding(
@@ -167,7 +168,7 @@ def _finding(
         patient=patient or None,
         contact=contact,
         email=email,
-        severity=reason.finding,
+        severity=severity or reason.finding,
         remedy=reason.remedy,
     )
 
