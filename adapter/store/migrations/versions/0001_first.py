@@ -93,7 +93,6 @@ def _accounts() -> None:
     )
     op.create_index("ix_grant_patient", "grant", ["patient"])
     op.create_index("ix_grant_contact", "grant", ["contact"])
-    op.create_index("ix_grant_contact", "grant", ["contact"])
 
 
 def _effects() -> None:
