@@ -26,7 +26,7 @@ Resource = dict[str, Any]
 
 
 def born(today: date, years: int, days: int = 100) -> date:
-    """The birth date of somebody who turned ``years`` that many ``days`` before ``today``."""
+    """The birth date of somebody who turned ``years`` so many ``days`` (below 365) before ``today``."""
     birthday = today - timedelta(days=days)
     try:
         return birthday.replace(year=birthday.year - years)
