@@ -21,8 +21,8 @@ from adapter.store.engine import begin, read
 from adapter.store.outbox import Claimed
 from adapter.store.outgoing import AccountRow, OpenChart
 
-BATCH = 1000
-"""Accounts in one call of the portal and one transaction of the store."""
+WIDGETS = 100
+"""Home pages in one round: a practice has one that counts."""
 _SHUT = (AccountStatus.SUSPENDED, AccountStatus.CLOSED)
 
 __all__ = ["DeliveryReport", "PracticeMail", "deliver"]
@@ -61,7 +61,9 @@ def deliver(
 
 def deliver_accounts(work: Round, practice: str, portal: Portal) -> None:
     """Makes the portal's accounts equal to the store's, a batch at a time."""
-    while batch := work.claim(practice, EffectKind.ACCOUNT, BATCH):
+    with read(work.engine) as connection:
+        stuck = outbox.stuck(connection, practice=practice, now=work.now())
+    while batch := work.claim(practice, EffectKind.ACCOUNT, portal.batch):
         # Read after the claim is committed: whatever changes from here on has an effect of its own, which waits for us.
         with read(work.engine) as connection:
             people, charts = outgoing.accounts(connection, list({one.subject for one in batch}))
@@ -72,7 +74,7 @@ def deliver_accounts(work: Round, practice: str, portal: Portal) -> None:
                 work.put_off(connection, EffectKind.ACCOUNT, batch, str(error))
             return
         with begin(work.engine) as connection:
-            _record_accounts(connection, work, practice, batch, refused)
+            _record_accounts(connection, work, batch, refused, stuck)
 
 
 def _portal_accounts(people: Iterable[AccountRow], charts: Iterable[OpenChart]) -> list[PortalAccount]:
@@ -91,9 +93,9 @@ def _portal_accounts(people: Iterable[AccountRow], charts: Iterable[OpenChart]) 
 def _record_accounts(
     connection: sa.Connection,
     work: Round,
-    practice: str,
     batch: Sequence[Claimed],
     refused: Mapping[str, DeliveryError],
+    stuck: Mapping[str, Sequence[str]],
 ) -> None:
     """Writes down what the portal took and what it refused."""
     kind, now = EffectKind.ACCOUNT, work.now()
@@ -101,7 +103,7 @@ def _record_accounts(
     ids = [one.id for one in taken]
     if outbox.complete(connection, ids, owner=work.owner, now=now) < len(ids):
         outbox.redo(connection, ids, owner=work.owner, now=now)
-    outbox.supersede(connection, practice=practice, accounts={one.subject for one in taken}, now=now)
+    outbox.supersede(connection, [old for one in taken for old in stuck.get(one.subject, ())], now=now)
     if taken:
         work.report.add(kind, EffectState.SENT, len(taken))
     for one in batch:
@@ -118,7 +120,7 @@ def _record_accounts(
 
 def deliver_widgets(work: Round, practice: str, portal: Portal) -> None:
     """Puts the newest revision of the home page into the portal; older ones that never left are dropped."""
-    for one in work.claim(practice, EffectKind.WIDGET, BATCH):
+    for one in work.claim(practice, EffectKind.WIDGET, WIDGETS):
         with read(work.engine) as connection:
             latest = widgets.latest(connection, practice)
         current = latest is not None and widgets.subject(practice, latest.revision) == one.subject

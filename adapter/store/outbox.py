@@ -170,20 +170,26 @@ def _settle(connection: sa.Connection, ids: Sequence[str], owner: str, values: d
     return connection.execute(sa.update(effect).where(*ours).values(lease_until=None, **values)).rowcount if ids else 0
 
 
-def supersede(connection: sa.Connection, *, practice: str, accounts: Collection[str], now: datetime) -> None:
-    """The portal now has the current state of these accounts, so earlier attempts that failed no longer matter."""
-    tried = sa.and_(effect.c.state == EffectState.QUEUED, effect.c.attempts > 0)
-    stuck = connection.execute(
-        sa.select(effect.c.id, effect.c.subject).where(
-            effect.c.practice == practice,
-            effect.c.kind == EffectKind.ACCOUNT,
-            sa.or_(effect.c.state == EffectState.FAILED, tried),
-        )
+def stuck(connection: sa.Connection, *, practice: str, now: datetime) -> dict[str, list[str]]:
+    """Effects of accounts that could not be delivered so far (failed for good, or backing off): ids by account."""
+    mine = sa.select(effect.c.subject, effect.c.id).where(
+        effect.c.practice == practice, effect.c.kind == EffectKind.ACCOUNT, effect.c.attempts > 0
     )
-    ids = [row.id for row in stuck if row.subject in accounts]
+    # Two short ranges of the index on (state, next_at), instead of every account there ever was.
+    failed = mine.where(effect.c.state == EffectState.FAILED, effect.c.next_at.is_(None))
+    waiting = mine.where(effect.c.state == EffectState.QUEUED, effect.c.next_at > now)
+    found: dict[str, list[str]] = {}
+    for row in connection.execute(sa.union_all(failed, waiting)):
+        found.setdefault(row.subject, []).append(row.id)
+    return found
+
+
+def supersede(connection: sa.Connection, ids: Sequence[str], *, now: datetime) -> None:
+    """The portal has the current state of these effects' account by a later delivery: they no longer matter."""
+    waiting = effect.c.state.in_((EffectState.FAILED, EffectState.QUEUED))
     values = {"state": EffectState.CANCELLED, "done_at": now, "next_at": None, "last_error": ANOTHER_DELIVERED}
     if ids:
-        connection.execute(sa.update(effect).where(effect.c.id.in_(ids)).values(**values))
+        connection.execute(sa.update(effect).where(effect.c.id.in_(ids), waiting).values(**values))
 
 
 def redo(connection: sa.Connection, ids: Sequence[str], *, owner: str, now: datetime) -> None:

@@ -1,0 +1,177 @@
+"""Mail through an SMTP server: encrypted, one recipient at a time, and clear about what the server promised.
+
+The steps are taken one by one, because what an error means depends on the step: before DATA nothing has happened; a
+reply after the final dot is the server's word; a dropped line in between leaves it open (RFC 5321 §4.5.3.2.6).
+"""
+
+import re
+import smtplib
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email import policy
+from email.message import EmailMessage
+from typing import Literal
+
+from adapter.errors import DeliveryError, RetriableError
+from adapter.mail import Handed
+from adapter.mail.address import recipient_of, sender_of
+
+Security = Literal["starttls", "tls", "none"]
+_CHECK = "Check [mail] in config.toml."
+
+
+class SmtpMailer:
+    """Keeps one connection open from message to message and makes a new one when it has gone stale. Not for sharing
+    between threads."""
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        security: Security = "starttls",
+        username: str | None = None,
+        password: str | None = None,
+        timeout: float = 60,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """``tls`` replaces the system's trust store and is for tests and private authorities."""
+        self._host, self._port, self._security, self._timeout = host, port, security, timeout
+        self._login = (username, password) if username and password is not None else None
+        self._tls = tls or ssl.create_default_context()
+        self._server: smtplib.SMTP | None = None
+
+    def __repr__(self) -> str:
+        return f"SmtpMailer({self._host!r}, {self._port}, security={self._security!r})"
+
+    def send(self, message: EmailMessage) -> Handed:
+        """See ``Mailer.send``. A connection that the server closed meanwhile is opened again once."""
+        reused = self._server is not None
+        try:
+            return self._hand_over(message)
+        except RetriableError:
+            if not reused:
+                raise
+            return self._hand_over(message)
+
+    def check(self) -> str:
+        """Connects, encrypts and logs in, and sends nothing."""
+        self.close()
+        with self._answers("NOOP"):
+            self._connect().noop()
+        self.close()
+        return f"The mail server {self._host}:{self._port} answers ({_SECURITY[self._security]})."
+
+    def close(self) -> None:
+        """Says goodbye when a connection is open."""
+        server, self._server = self._server, None
+        if server is not None:
+            try:
+                server.quit()
+            except (OSError, smtplib.SMTPException):
+                server.close()
+
+    def _hand_over(self, message: EmailMessage) -> Handed:
+        server = self._server or self._connect()
+        sender, recipient = sender_of(message), recipient_of(message)
+        international = not recipient.isascii()
+        with self._answers("MAIL FROM"):
+            if international and not server.has_extn("smtputf8"):
+                raise DeliveryError(
+                    "The mail server cannot write to an address with letters outside ASCII before the @.",
+                    permanent=True,
+                )
+            options = ["SMTPUTF8", "BODY=8BITMIME"] if international else []
+            code, _ = server.mail(sender, options)
+            # Not the recipient's fault: it stays retriable, whatever the server says, until the sender is corrected.
+            self._accept(code, "MAIL FROM", "the practice's mail_from address", forever=False)
+            code, _ = server.rcpt(recipient)
+            self._accept(code, "RCPT TO", "the recipient's address")
+            code, _ = server.docmd("DATA")
+            self._accept(code, "DATA", "the message", good=(354,))
+        content = message.as_bytes(policy=policy.SMTPUTF8 if international else policy.SMTP)
+        try:
+            server.send(_dotted(content))
+            code, _ = server.getreply()
+        except (OSError, smtplib.SMTPException):
+            self._server = None
+            server.close()
+            return Handed.UNKNOWN
+        self._accept(code, "the end of DATA", "the message")
+        return Handed.SENT
+
+    def _accept(
+        self, code: int, step: str, what: str, *, good: tuple[int, ...] = (250, 251, 252), forever: bool = True
+    ) -> None:
+        """Raises DeliveryError unless the server agreed. Its own words are left out: they often quote the address."""
+        if code in good:
+            return
+        if code == 421:  # RFC 5321 §3.8: the server is closing the channel.
+            self.close()
+            raise RetriableError(f"The mail server is closing down (421 at {step}). It is tried again later.")
+        self._reset()
+        permanent = forever and 500 <= code < 600
+        raise DeliveryError(f"The mail server refused {what} ({code} at {step}).", permanent=permanent)
+
+    def _reset(self) -> None:
+        try:
+            if self._server is not None:
+                self._server.rset()
+        except (OSError, smtplib.SMTPException):
+            self._server = None
+
+    def _connect(self) -> smtplib.SMTP:
+        with self._answers("connecting"):
+            if self._security == "tls":
+                server: smtplib.SMTP = smtplib.SMTP_SSL(
+                    self._host, self._port, timeout=self._timeout, context=self._tls
+                )
+            else:
+                server = smtplib.SMTP(self._host, self._port, timeout=self._timeout)
+        try:
+            with self._answers("EHLO"):
+                server.ehlo_or_helo_if_needed()
+            if self._security == "starttls":
+                with self._answers("STARTTLS"):
+                    server.starttls(context=self._tls)
+                    server.ehlo()
+            if self._login:
+                with self._answers("AUTH"):
+                    server.login(*self._login)
+        except RetriableError:
+            server.close()
+            raise
+        self._server = server
+        return server
+
+    @contextmanager
+    def _answers(self, step: str) -> Iterator[None]:
+        """The one place where smtplib's exceptions become ours. All of these come before any message was accepted."""
+        where = f"the mail server {self._host}:{self._port}"
+        try:
+            yield
+        except ssl.SSLError as error:
+            self._server = None
+            raise RetriableError(
+                f"No safe connection to {where} ({error.reason or 'TLS'} at {step}). {_CHECK}"
+            ) from None
+        except smtplib.SMTPNotSupportedError:
+            raise RetriableError(
+                f"{where[0].upper()}{where[1:]} does not offer what is needed at {step}, so nothing was sent. {_CHECK}"
+            ) from None
+        except smtplib.SMTPAuthenticationError as error:
+            raise RetriableError(f"The login was refused by {where} ({error.smtp_code}). {_CHECK}") from None
+        except smtplib.SMTPResponseException as error:
+            raise RetriableError(f"Refused by {where} ({error.smtp_code} at {step}). {_CHECK}") from None
+        except (OSError, smtplib.SMTPException) as error:
+            self._server = None
+            raise RetriableError(f"Cannot reach {where} ({type(error).__name__} at {step}). {_CHECK}") from None
+
+
+_SECURITY: dict[Security, str] = {"starttls": "STARTTLS", "tls": "TLS", "none": "not encrypted"}
+
+
+def _dotted(content: bytes) -> bytes:
+    """The message as DATA sends it: a leading dot doubled, a lone dot at the end (RFC 5321 §4.5.2)."""
+    return re.sub(rb"(?m)^\.", b"..", content.removesuffix(b"\r\n")) + b"\r\n.\r\n"

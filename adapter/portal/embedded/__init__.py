@@ -1,0 +1,5 @@
+"""The portal that comes with the adapter: a directory of accounts, grants and home pages in tables of its own."""
+
+from adapter.portal.embedded.directory import EmbeddedPortal
+
+__all__ = ["EmbeddedPortal"]
