@@ -64,7 +64,7 @@ def read_widget(merchant: Mapping[str, Any]) -> Widget | list[WidgetFault]:
     if vendor is None:
         return [WidgetFault("vendor", f"must be one of {', '.join(VENDORS)}")]
     title = _plain(merchant.get("title")) or vendor.title
-    title_es = _plain(merchant.get("title_es")) or (vendor.title_es if title == vendor.title else title)
+    title_es = _plain(merchant.get("title_es"))
     link = str(merchant.get("link") or "")
     faults = [*_text_faults("title", title, TITLE_LENGTH), *_text_faults("title_es", title_es, TITLE_LENGTH)]
     if link:
@@ -73,6 +73,7 @@ def read_widget(merchant: Mapping[str, Any]) -> Widget | list[WidgetFault]:
     elif vendor.link_required:
         faults.append(WidgetFault("link", "is missing: this vendor needs the https:// address of the payment page"))
     warning = _warning(merchant.get("warning"), faults)
+    title_es = title_es or (vendor.title_es if title == vendor.title else title)
     return faults or Widget(str(merchant["vendor"]), title, title_es, link, warning)
 
 

@@ -7,6 +7,7 @@ reply after the final dot is the server's word; a dropped line in between leaves
 import re
 import smtplib
 import ssl
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email import policy
@@ -22,8 +23,7 @@ _CHECK = "Check [mail] in config.toml."
 
 
 class SmtpMailer:
-    """Keeps one connection open from message to message and makes a new one when it has gone stale. Not for sharing
-    between threads."""
+    """Keeps a connection open from message to message, one for each thread, and makes a new one when it went stale."""
 
     def __init__(
         self,
@@ -40,7 +40,15 @@ class SmtpMailer:
         self._host, self._port, self._security, self._timeout = host, port, security, timeout
         self._login = (username, password) if username and password is not None else None
         self._tls = tls or ssl.create_default_context()
-        self._server: smtplib.SMTP | None = None
+        self._open = threading.local()
+
+    @property
+    def _server(self) -> smtplib.SMTP | None:
+        return getattr(self._open, "server", None)
+
+    @_server.setter
+    def _server(self, server: smtplib.SMTP | None) -> None:
+        self._open.server = server
 
     def __repr__(self) -> str:
         return f"SmtpMailer({self._host!r}, {self._port}, security={self._security!r})"
