@@ -75,7 +75,10 @@ class Reader(Protocol):
         ...
 
     def read_one(self, ref: str) -> Record | Broken | None:
-        """One resource by reference; None when the EHR says it is gone (404, 410). Raises SourceError when it cannot tell."""
+        """One resource by reference; None when the EHR says it is gone (404, 410).
+
+        Raises SourceError when it cannot tell.
+        """
         ...
 
     def check(self) -> list[Check]:

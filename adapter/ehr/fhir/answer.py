@@ -15,11 +15,17 @@ _REMEDIES = {
     404: "Check base_url.",
     410: "Start again: the EHR has dropped this search.",
 }
-_HIDDEN = frozenset({"security", "login", "expired", "forbidden", "suppressed", "throttled", "timeout", "transient"})
+# fmt: off
+_NO_ANSWER = frozenset({
+    "", "unknown", "security", "login", "expired", "forbidden", "suppressed", "not-supported",
+    "throttled", "timeout", "transient", "lock-error", "no-store", "exception", "incomplete",
+})
+# fmt: on
+"""Issue codes of a 404 that say nothing about the record; ``not-supported`` is what a wrong path gets."""
 
 
 class Refused(SourceError):
-    """The EHR answered, and the answer was no (4xx, or 501)."""
+    """The EHR understood and will not do this (an error status, but not one about who is asking)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +39,12 @@ class Resource:
 def resource(answer: Answer, what: str, *, max_bytes: int) -> Resource:
     """The resource in an answer of status 200.
 
-    Raises Refused for an error status and SourceError for anything that is not a FHIR resource in JSON.
+    Raises Refused for an error status; SourceError for 401, 403 and anything that is not a FHIR resource in JSON.
     """
     if answer.status != 200:
         remedy = _REMEDIES.get(answer.status, "Ask the EHR's support.")
-        raise Refused(f"{what}: answered {answer.status}{_outcome(answer, max_bytes)}. {remedy}")
+        error = SourceError if answer.status in (401, 403) else Refused
+        raise error(f"{what}: answered {answer.status}{_outcome(answer, max_bytes)}. {remedy}")
     kind = _media_type(answer)
     if kind and "json" not in kind:
         page = "a web page" if "html" in kind else "something else than FHIR JSON"
@@ -65,7 +72,7 @@ def is_gone(answer: Answer, *, max_bytes: int) -> bool:
     """
     if answer.status == 410:
         return True
-    return answer.status == 404 and (not answer.body.strip() or _issue_code(answer, max_bytes) not in _HIDDEN | {""})
+    return answer.status == 404 and (not answer.body.strip() or _issue_code(answer, max_bytes) not in _NO_ANSWER)
 
 
 def _issue_code(answer: Answer, max_bytes: int) -> str:

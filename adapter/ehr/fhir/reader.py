@@ -120,8 +120,9 @@ class FhirReader:
         elif not marks.keys() >= {"Patient", "RelatedPerson"}:
             why = "there is no mark of an earlier read"
         else:
-            include = {"_revinclude": REVINCLUDE} if able.revinclude else {}
-            patients = self._since("Patient", marks, include)
+            include = {"_revinclude": REVINCLUDE}
+            patients = self._since("Patient", marks, include) if able.revinclude else None
+            patients = patients or self._since("Patient", marks, {})
             contacts = self._since("RelatedPerson", marks, {})
             if patients and contacts:
                 result.strategy = "what changed since the last read (_lastUpdated)"

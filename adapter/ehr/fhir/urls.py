@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 _PORTS = {"http": 80, "https": 443}
-_PLAIN = re.compile(r"[!#-\[\]_a-z~]+", re.IGNORECASE)
-"""Printable ASCII without blanks, quotes, backslash and the other signs that parsers of addresses disagree on."""
+_PLAIN = re.compile(r"[!#-\[\]_a-~]+")
+"""Printable ASCII without blanks, quotes, backslash and caret, on which parsers of addresses disagree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Base:
         path = parts.path
         while (plain := unquote(path)) != path:  # %252e%252e is still a way up for some servers
             path = plain
-        if "\\" in path or any(step in (".", "..") for step in path.split("/")):
+        if "\\" in path or any(step.split(";")[0] in (".", "..") for step in path.split("/")):
             return False
         return parts.path == self.path or parts.path.startswith(f"{self.path}/")
 
