@@ -18,6 +18,7 @@ from typing import Any
 
 from adapter.core.fhirpath_library import PathError, compile_with_library
 from adapter.core.intake import Damaged
+from adapter.core.shapes import MAX_TEXT
 
 Find = Callable[[dict[str, Any]], list[Any]]
 Nodes = list[Any]
@@ -282,7 +283,7 @@ def _extension(url: str, path: str) -> Callable[[Nodes], Nodes]:
                     raise Damaged(path, "should be a list of objects that each have a url")
                 if extension["url"] == url:
                     found.append(extension)
-                elif not extension["url"].isprintable():
+                elif len(extension["url"]) > MAX_TEXT or not extension["url"].isprintable():
                     raise Damaged(path, "has a damaged url")
         return found
 

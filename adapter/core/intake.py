@@ -84,7 +84,7 @@ def _check_chart(shape: shapes.Patient) -> None:
 
 
 def _check_telecom(point: shapes.ContactPoint, path: str) -> None:
-    if point.system is UNSET and point.value is not UNSET:
+    if point.system is UNSET and (point.value is not UNSET or point.extension is UNSET):
         raise Damaged(f"{path}.system", "is missing, so nobody can tell an e-mail address from a telephone number")
     if point.use_ is not UNSET and point.use is UNSET:
         raise Damaged(f"{path}.use", "has no value")
@@ -98,6 +98,8 @@ def convert(value: object, shape: type[T], path: str) -> T:
         return msgspec.convert(value, shape)
     except msgspec.ValidationError as error:
         raise _damaged(str(error), path) from None
+    except UnicodeEncodeError:
+        raise Damaged(path, "contains unpaired surrogates") from None
     except RecursionError:
         raise Damaged(path, "is nested too deeply") from None
 
@@ -166,6 +168,8 @@ def period_of(period: dict[str, Any], path: str) -> tuple[str, str]:
     for side in ("start", "end"):
         if f"_{side}" in period and side not in period:
             raise Damaged(f"{path}.{side}", "has no value")
+    if not period.keys() & {"start", "end", "extension"}:
+        raise Damaged(path, "has neither start nor end")
     start, end = period.get("start", ""), period.get("end", "")
     for side, text in (("start", start), ("end", end)):
         if text and not _is_date(text):

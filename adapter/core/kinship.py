@@ -77,8 +77,6 @@ def parts_of(value: Any, path: str, *, checked: bool) -> tuple[list[dict[str, An
         if not checked:
             convert(value, CodeableConcept, path)
         return value.get("coding", []), value.get("text", "")
-    if not value:
-        return [], ""
     if not checked:
         convert(value, Coding, path)
     return [value], ""
@@ -98,8 +96,12 @@ def _roles_of_coding(coding: dict[str, Any], tables: RoleTables, path: str) -> t
     elif system:
         clean(system, path)  # another system's code may be ignored, a damaged one may not
         role = None
+    elif "code" in coding:
+        role = Role.UNKNOWN
+    elif display is None and "extension" not in coding:
+        raise Damaged(path, "has neither code nor text")
     else:
-        role = Role.UNKNOWN if "code" in coding else None
+        role = None
     if role is None:
         return () if said is None else (said,)
     return (role,) if said is None else (role, said)

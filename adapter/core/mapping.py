@@ -127,7 +127,7 @@ def _patient_reader(profile: MappingProfile, references: References) -> Reader:
             links=links,
             names=names_of(find_names(patient), paths.names),
             birth_date=_one_text(find_birth_date(patient), paths.birth_date),
-            emails=own_emails(find_telecom(patient)),
+            emails=own_emails(find_telecom(patient), paths.telecom),
             language=language_of(find_language(patient)),
             mrn=_first_text(find_mrn(patient), paths.mrn),
         )

@@ -5,7 +5,7 @@ from typing import Any
 
 from adapter.core.email import key_of, normalise
 from adapter.core.facts import EmailProblem
-from adapter.core.intake import clean, period_of
+from adapter.core.intake import Damaged, clean, period_of
 
 _NAME_ORDER = {"official": 0, "usual": 1}
 _OTHER_NAME, _FORMER_NAME = 2, 3
@@ -63,12 +63,18 @@ def mailbox_of(points: list[dict[str, Any]], path: str) -> Mailbox:
     return first["value"].strip(), key_of(usable), None, start, end
 
 
-def own_emails(points: list[dict[str, Any]]) -> tuple[str, ...]:
-    """Keys of the patient's own addresses. Ending ones count: they can only make a rule stricter."""
+def own_emails(points: list[dict[str, Any]], path: str) -> tuple[str, ...]:
+    """Keys of the patient's own addresses. Ending ones count: they can only make a rule stricter.
+
+    A mistyped address is nobody's mailbox and is left out; a damaged or missing one hides whose mailbox it is.
+    Raises Damaged for those.
+    """
     keys: list[str] = []
     for point in points:
-        if point.get("system") == "email" and point.get("use") != "old" and "value" in point:
-            usable, problem = normalise(point["value"])
+        if point.get("system") == "email" and point.get("use") != "old":
+            usable, problem = normalise(point.get("value", ""))
+            if problem is EmailProblem.MISSING or (problem and not clean(point["value"], path)):
+                raise Damaged(path, "has an e-mail entry without an address")
             if problem is None and (key := key_of(usable)) not in keys:
                 keys.append(key)
     return tuple(keys)

@@ -52,8 +52,6 @@ class Shape(msgspec.Struct):
 class Period(Shape):
     start: Date | UnsetType = UNSET
     end: Date | UnsetType = UNSET
-    start_: Sibling | UnsetType = msgspec.field(name="_start", default=UNSET)
-    end_: Sibling | UnsetType = msgspec.field(name="_end", default=UNSET)
 
 
 class Coding(Shape):
@@ -93,7 +91,7 @@ class ContactPoint(Shape):
     use: Literal["home", "work", "temp", "old", "mobile"] | UnsetType = UNSET
     rank: Rank | UnsetType = UNSET
     period: Period | UnsetType = UNSET
-    system_: Sibling | UnsetType = msgspec.field(name="_system", default=UNSET)
+    extension: list[Any] | UnsetType = UNSET
     use_: Sibling | UnsetType = msgspec.field(name="_use", default=UNSET)
     rank_: Sibling | UnsetType = msgspec.field(name="_rank", default=UNSET)
 
