@@ -33,7 +33,8 @@ class Base:
     @property
     def origin(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.port}"
+        port = "" if self.port == _PORTS[self.scheme] else f":{self.port}"
+        return f"{self.scheme}://{host}{port}"
 
     def join(self, path: str) -> str:
         """The address of a path below the base, such as ``Patient/12``."""

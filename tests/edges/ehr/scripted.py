@@ -2,6 +2,7 @@
 
 import gzip
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,13 +17,17 @@ Json = dict[str, Any]
 
 @dataclass
 class Reply:
-    """What will be sent; a fault changes it. ``cut`` sends only so many bytes of the promised body."""
+    """What will be sent; a fault changes it.
+
+    ``cut`` sends only so many bytes of the promised body, ``drip`` waits so many seconds after each byte.
+    """
 
     status: int
     json: Any
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes | None = None
     cut: int | None = None
+    drip: float = 0
 
 
 Fault = Callable[[Reply], None]
@@ -135,6 +140,7 @@ def outcome(severity: str, code: str) -> Json:
 def _handler(ehr: ScriptedEhr) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = 64 * 1024
 
         def do_GET(self) -> None:
             ehr.requests.append(self.path)
@@ -142,11 +148,16 @@ def _handler(ehr: ScriptedEhr) -> type[BaseHTTPRequestHandler]:
             reply = ehr.reply(self.path)
             body = reply.body if reply.body is not None else orjson.dumps(reply.json)
             headers = {"Content-Type": "application/fhir+json", "Content-Length": str(len(body))} | reply.headers
-            self.send_response(reply.status)
+            self.send_response_only(reply.status)
+            headers.setdefault("Date", self.date_time_string())
             for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(body[: reply.cut])
+            size = 1 if reply.drip else len(body)
+            for start in range(0, len(body[: reply.cut]), size or 1):
+                self.wfile.write(body[: reply.cut][start : start + size])
+                self.wfile.flush()
+                time.sleep(reply.drip)
             self.close_connection = reply.cut is not None
 
         def log_message(self, format: str, *args: object) -> None:
@@ -163,12 +174,16 @@ def cut_off(reply: Reply) -> None:
     reply.cut = 40
 
 
+def dripping(reply: Reply) -> None:
+    reply.drip = 0.02
+
+
 def half_json(reply: Reply) -> None:
     reply.body = orjson.dumps(reply.json)[:-20]
 
 
 def not_a_number(reply: Reply) -> None:
-    reply.body = orjson.dumps(reply.json).replace(b'"searchset"', b'"searchset","total":NaN')
+    reply.body = b'{"total":NaN,' + orjson.dumps(reply.json)[1:]
 
 
 def an_outcome(reply: Reply) -> None:
@@ -189,6 +204,10 @@ def warning_entry(reply: Reply) -> None:
 
 def information_entry(reply: Reply) -> None:
     reply.json["entry"].append({"resource": outcome("information", "informational"), "search": {"mode": "outcome"}})
+
+
+def doubled_key(reply: Reply) -> None:
+    reply.body = orjson.dumps(reply.json).replace(b'"id":"p2"', b'"id":"p2","active":true,"active":false')
 
 
 def doubled_links(reply: Reply) -> None:
