@@ -1,6 +1,7 @@
 """The project's own promises: what the documents say exists, and what exists is documented."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -189,3 +190,20 @@ def test_no_file_names_what_does_not_belong_here() -> None:
         text = path.read_text(encoding="utf-8", errors="replace")
         found += [f"{_name(path)}: {what} ({word})" for word, what in FORBIDDEN if word in text]
     assert found == []
+
+
+@pytest.mark.parametrize(("ci", "ending"), [("true", "1 failed, 1 error"), ("", "2 skipped")])
+def test_a_skipped_test_fails_in_ci(tmp_path: Path, ci: str, ending: str) -> None:
+    (tmp_path / "test_one.py").write_text("import pytest\ndef test_it():\n    pytest.skip('no')\n")
+    (tmp_path / "test_all.py").write_text("import pytest\npytest.skip('no', allow_module_level=True)\n")
+    options = ["-q", "-p", "tests.conftest", "-p", "no:cacheprovider", "--continue-on-collection-errors"]
+    shown = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, str(tmp_path)],
+        cwd=ROOT,
+        env=os.environ | {"CI": ci},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ending in shown.stdout
+    assert (shown.returncode == 0) == (ci == "")
