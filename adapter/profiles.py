@@ -1,5 +1,6 @@
 """Mapping profiles: reads mappings/<name>.toml, checks all of it, and gives the value the mapper works with."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,6 +17,7 @@ from adapter.core.mapping import ContactPaths, MappingProfile, PatientPaths
 from adapter.errors import ConfigError, Fault
 
 NOT_RECORDED = "not-recorded"
+NAME = "[a-z0-9][a-z0-9-]{0,63}"
 HELP = "docs/mappings.md explains every key."
 
 Kind = Literal["mappings", "schedules"]
@@ -64,7 +66,7 @@ class _Kinship(_Table):
 
 class _RolesTable(_Kinship):
     source: Expression
-    tables: tuple[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")], ...] = ()
+    tables: tuple[Annotated[str, Field(pattern=f"^{NAME}$")], ...] = ()
 
 
 class _AuthorityTable(_Table):
@@ -94,6 +96,9 @@ def load_profile(name: str, folders: list[Path] | None = None) -> MappingProfile
 
     Raises ConfigError listing every fault at once, each with file, key, what was expected and what to do.
     """
+    if not re.fullmatch(NAME, name):
+        remedy = "Use lower-case letters, digits and hyphens."
+        raise ConfigError([Fault(file="config.toml", key="mapping", problem="is not a profile's name.", remedy=remedy)])
     places = [*(folders or []), data_folder("mappings")]
     path = _find(f"{name}.toml", places)
     if path is None:
@@ -109,6 +114,7 @@ def load_profile(name: str, folders: list[Path] | None = None) -> MappingProfile
     contact = ContactPaths(
         role=file.roles.source, authority=_authority_source(file.authority, path, faults), **_given(file.contact)
     )
+    authorities = _authorities(file.authority, path, faults)
     for key, expression, root in _expressions(file):
         faults.extend(_expression_faults(path, key, expression, root))
     if faults:
@@ -119,7 +125,7 @@ def load_profile(name: str, folders: list[Path] | None = None) -> MappingProfile
         patient=patient,
         contact=contact,
         roles=roles,
-        authorities={code.lower(): Authority(target) for code, target in file.authority.codes.items()},
+        authorities=authorities,
         understood_modifiers=file.understood_modifier_extensions,
     )
 
@@ -190,6 +196,15 @@ def _authority_source(table: _AuthorityTable, path: Path, faults: list[Fault]) -
             )
         )
     return table.source
+
+
+def _authorities(table: _AuthorityTable, path: Path, faults: list[Fault]) -> dict[str, Authority]:
+    found: dict[str, Authority] = {}
+    for code, target in table.codes.items():
+        if found.setdefault(code.lower(), Authority(target)) != target:
+            problem, remedy = f'has "{code}" twice with different meanings.', "Case does not matter: keep one of them."
+            faults.append(Fault(file=str(path), key="authority.codes", problem=problem, remedy=remedy))
+    return found
 
 
 def _roles(table: _RolesTable, path: Path, places: list[Path], faults: list[Fault]) -> RoleTables:

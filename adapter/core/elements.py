@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 
 from adapter.core import shapes
-from adapter.core.fhirpath import ExtensionOf, First, Member, Path, Step, Where
+from adapter.core.fhirpath import Path
 from adapter.core.fhirpath_library import names_in, parse
+from adapter.core.fhirpath_plain import ExtensionOf, First, Member, Step, Where
 
 TEXT, FLAG, OTHER, ANY = "text", "true or false", "something else", "any value"
 CONCEPTS = frozenset({"CodeableConcept", "Coding", TEXT, ANY})
@@ -36,6 +37,10 @@ _VALUES = {f"value{name}": TEXT for name in _TEXT_VALUES} | {f"value{name}": nam
 _VALUES |= {"value": ANY, "valueBoolean": FLAG}
 
 
+_NAME_USES = ("usual", "official", "temp", "nickname", "anonymous", "old", "maiden")
+"""Not insisted on in records, where an odd use does no harm, but in expressions it can only be a slip."""
+
+
 class Element(msgspec.Struct, frozen=True):
     """One element: its type, whether it repeats, and its codes where FHIR allows no others."""
 
@@ -55,7 +60,9 @@ def _elements_of(kind: type[shapes.Shape]) -> Iterator[tuple[str, Element]]:
     hints = get_type_hints(kind)
     for field in msgspec.structs.fields(kind):
         if not field.encode_name.startswith("_"):
-            yield field.encode_name, _element(hints[field.name])
+            element = _element(hints[field.name])
+            is_name_use = kind is shapes.HumanName and field.name == "use"
+            yield field.encode_name, msgspec.structs.replace(element, codes=_NAME_USES) if is_name_use else element
 
 
 def _element(hint: Any) -> Element:

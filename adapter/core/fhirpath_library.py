@@ -6,9 +6,13 @@ from typing import Any
 
 from adapter.core.intake import Damaged
 
-_IMPURE = frozenset(
-    {"now", "today", "timeOfDay", "trace", "resolve", "memberOf", "conformsTo", "htmlChecks", "aggregate"}
-)
+_NOT_THE_RECORD = "its answer does not come from the record alone"
+_REFUSED = dict.fromkeys(("now", "today", "timeOfDay", "trace", "resolve", "memberOf"), _NOT_THE_RECORD) | {
+    # fhirpathpy 2.2 gives only the first extension of that url: a second, contradicting one would be hidden.
+    "extension": "beyond the plain subset it sees only the first; write extension.where(url='…')",
+    # fhirpathpy 2.2 gives nothing where the specification asks for an error.
+    "single": "several values would pass for none",
+}
 
 
 class PathError(Exception):
@@ -25,14 +29,12 @@ def compile_with_library(expression: str, root: str) -> Callable[[dict[str, Any]
     from fhirpathpy.models import models
 
     tree = parse(expression)
+    known: dict[str, Any] = import_module("fhirpathpy.engine.invocations").invocation_registry
     for name, called in names_in(tree):
-        if called and name in _IMPURE:
-            raise PathError(f"calls {name}(), whose answer does not come from the record alone")
-        if called and name == "extension":
-            # fhirpathpy 2.2 gives only the first extension of that url: a second, contradicting one would be hidden.
-            raise PathError(
-                "calls extension('…') in an expression beyond the plain subset; write extension.where(url='…')"
-            )
+        if called and name in _REFUSED:
+            raise PathError(f"calls {name}(): {_REFUSED[name]}")
+        if called and name not in known:
+            raise PathError(f"calls {name}(), which is no FHIRPath function the adapter knows")
     literals = frozenset(_literals(tree))
     evaluate: Callable[..., list[Any]] = fhirpathpy.apply_parsed_path
     model: dict[str, Any] = models["r4"]

@@ -84,8 +84,11 @@ def _check_chart(shape: shapes.Patient) -> None:
 
 
 def _check_telecom(point: shapes.ContactPoint, path: str) -> None:
-    if point.system is UNSET and (point.value is not UNSET or point.extension is UNSET):
-        raise Damaged(f"{path}.system", "is missing, so nobody can tell an e-mail address from a telephone number")
+    if point.system is UNSET:
+        if point.value is not UNSET:
+            raise Damaged(f"{path}.system", "is missing, so nobody can tell an e-mail address from a telephone number")
+        if point.use is point.rank is point.period is point.extension is UNSET:
+            raise Damaged(path, "is empty")
     if point.use_ is not UNSET and point.use is UNSET:
         raise Damaged(f"{path}.use", "has no value")
     if point.rank_ is not UNSET and point.rank is UNSET:

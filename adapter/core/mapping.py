@@ -9,7 +9,8 @@ import msgspec
 
 from adapter.core.authority import authority_of
 from adapter.core.facts import Authority, Contact, Ignored, Patient, Quarantined, Reading
-from adapter.core.fhirpath import ExtensionOf, Find, Path, compile_path
+from adapter.core.fhirpath import Find, Path, compile_path
+from adapter.core.fhirpath_plain import ExtensionOf
 from adapter.core.intake import Damaged, References, check, clean, convert, period_of, ref_of, source_of
 from adapter.core.kinship import RoleTables, role_of
 from adapter.core.people import language_of, mailbox_of, names_of, own_emails

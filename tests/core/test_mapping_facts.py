@@ -96,6 +96,7 @@ def test_a_contact_without_a_chart_says_so() -> None:
         ([email("wrong", rank=2), email("b@x.example", rank=1)], "b@x.example", None),
         ([email(None), email("b@x.example")], "", EmailProblem.INVALID),
         ([email(None)], "", EmailProblem.MISSING),
+        ([{"use": "home"}, email("b@x.example")], "b@x.example", None),
         ([email("a@x.example,b@x.example")], "", EmailProblem.INVALID),
     ],
 )
@@ -274,6 +275,12 @@ def test_a_record_that_nobody_can_name(resource: Any, path: str, problem: str) -
             {"telecom": [{"system": "email", "value": "a@x.example", "_use": {}}]},
             "Patient.telecom[0].use",
             "has no value",
+        ),
+        ({"telecom": [{}]}, "Patient.telecom[0]", "is empty"),
+        (
+            {"telecom": [{"use": "home", "value": "x"}]},
+            "Patient.telecom[0].system",
+            "is missing, so nobody can tell an e-mail address from a telephone number",
         ),
         ({"telecom": [{"system": "email"}]}, "Patient.telecom", "has an e-mail entry without an address"),
         ({"meta": []}, "Patient.meta", "should be an object, is a list"),
