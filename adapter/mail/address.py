@@ -35,13 +35,16 @@ def sender(address: str, name: str) -> Address:
 
 
 def one_line(text: str, length: int = NAME_LENGTH) -> str:
-    """Text for a header or a sentence: NFC, no control or invisible characters, single spaces, bounded."""
+    """Text for a header or a sentence: NFC, no control or invisible characters, single spaces, bounded.
+
+    ``=?`` is broken up: it begins an encoded word (RFC 2047), which may decode to a line break.
+    """
     kept = (
         " " if char.isspace() else char
         for char in unicodedata.normalize("NFC", text)
         if char.isspace() or char in _JOINERS or not unicodedata.category(char).startswith("C")
     )
-    return " ".join("".join(kept).split())[:length].rstrip()
+    return " ".join("".join(kept).replace("=?", "= ?").split())[:length].rstrip()
 
 
 def person_name(name: str) -> str:

@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import secrets
+from contextlib import suppress
 from email import policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -33,7 +34,8 @@ class FolderMailer:
                 os.fsync(file.fileno())
             draft.replace(self.folder / file_name(message["Message-ID"]))
         except OSError as error:
-            draft.unlink(missing_ok=True)
+            with suppress(OSError):
+                draft.unlink()
             raise self._unusable(error) from None
         return Handed.SENT
 

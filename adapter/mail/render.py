@@ -96,13 +96,17 @@ def _message(
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no vacation answers, no loops
     message["X-Auto-Response-Suppress"] = "All"  # the same for Exchange
     text = _wrapped(_render(kind, language, "txt", {**shown, "phone": shown["phone"].replace(" ", _GLUE)}))
-    message.set_content(text, cte="7bit" if text.isascii() else "quoted-printable")
-    # Character references keep the HTML plain ASCII, so no relay has to re-encode it.
-    html = _render(kind, language, "html", shown).encode("ascii", "xmlcharrefreplace").decode()
-    message.add_alternative(html, subtype="html", cte="7bit")
+    html = _render(kind, language, "html", shown)
+    message.set_content(text, cte=_encoding(text))
+    message.add_alternative(html, subtype="html", cte=_encoding(html))
     message["Content-Language"] = language
     message.set_boundary(f"=_{sha256(message_id.encode()).hexdigest()[:32]}")  # the same mail again is the same bytes
     return message
+
+
+def _encoding(text: str) -> Literal["7bit", "quoted-printable"]:
+    """As it is where it can be: a link then stays whole even for whoever reads the raw message."""
+    return "7bit" if text.isascii() else "quoted-printable"
 
 
 def _environment() -> Environment:
