@@ -3,6 +3,7 @@
 0 done · 1 failed or incomplete · 2 usage or configuration · 3 done, but something is held for a human.
 """
 
+import gc
 import os
 from collections.abc import Sequence
 
@@ -20,6 +21,10 @@ DEBUG_ENV = "ADAPTER_DEBUG"
 
 def run(arguments: Sequence[str]) -> int:
     """Runs one command and returns its exit code. No traceback reaches a user unless ``$ADAPTER_DEBUG`` is set."""
+    # What is imported by now lives as long as the process: the collector need not look at it again and again, and a
+    # sync that makes a million short-lived objects is a fifth faster when it is asked less often (`make bench`).
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
     try:
         result = app(_config_first(arguments), prog_name="adapter", standalone_mode=False)
         return result if isinstance(result, int) else 0

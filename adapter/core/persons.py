@@ -11,6 +11,7 @@ from rapidfuzz.distance import OSA
 _WORD = re.compile(r"[^\W\d_]+")
 _TITLES = frozenset({"mr", "mrs", "ms", "miss", "mx", "dr", "prof", "sr", "sra", "srta", "don", "dona", "master"})
 _GENERATIONS = {"jr": "jr", "junior": "jr", "sr": "sr", "senior": "sr", "ii": "ii", "iii": "iii", "iv": "iv"}
+_PLAIN = _TITLES | _GENERATIONS.keys()
 _TYPO_LENGTH = 5
 _GENDER_VOWELS = frozenset("aoe")
 """Maria and Mario differ by one letter and are two people."""
@@ -34,7 +35,12 @@ def name_words(name: str) -> tuple[frozenset[str], frozenset[str]]:
 
 def name_key(names: Sequence[str]) -> str:
     """The first name in a form that is equal for the same words in any order, case or accent; empty when there is none."""
-    return " ".join(sorted(name_words(names[0])[0])) if names else ""
+    if not names:
+        return ""
+    words = set(names[0].lower().split()) if names[0].isascii() else set()
+    if words and _PLAIN.isdisjoint(words) and all(len(word) > 1 and word.isalpha() for word in words):
+        return " ".join(sorted(words))  # the same as below, for the names that most people have
+    return " ".join(sorted(name_words(names[0])[0]))
 
 
 def same_name(a: str, b: str) -> bool:

@@ -16,7 +16,7 @@ from adapter.jobs.practice import Practice, Transaction
 from adapter.store import facts, findings
 from adapter.store.facts import Incoming
 
-FLUSH = 2000
+FLUSH = 5000
 """Records per transaction: others can write in between, and memory stays flat."""
 MISSING_FLOOR = 50
 MISSING_SHARE = 0.1

@@ -1,6 +1,5 @@
 """Applies a plan's actions: accounts, grants, Welcome emails, effects and audit rows, all in the caller's transaction."""
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +14,7 @@ from adapter.core.state import AccountStatus, EffectKind, EffectState, GrantStat
 from adapter.store import audit
 from adapter.store import tables as t
 from adapter.store.accounts import latest_welcomes
+from adapter.store.ids import new_id
 from adapter.store.sql import batches, insert_all, upsert
 
 _GRANT_KINDS = frozenset(
@@ -68,7 +68,7 @@ class Applier:
         kind = action.action
         account_id = action.account_id or self._ids.get(action.account, "")
         if kind is ActionKind.OPEN_ACCOUNT:
-            account_id = secrets.token_hex(16)
+            account_id = new_id()
             self._ids[action.account], self._emails[action.account] = account_id, action.email
             changes.accounts.append(self._account_row(account_id, action))
         elif kind in _GRANT_KINDS and action.grant:
@@ -159,7 +159,7 @@ class Applier:
         for action in actions:
             account_id = action.account_id or self._ids[action.account]
             email = action.email or self._emails.get(action.account) or self._email(account_id)
-            welcome_id = secrets.token_hex(16)
+            welcome_id = new_id()
             effect = self._effect(EffectKind.WELCOME, welcome_id, email, _WELCOME_STATES[action.action])
             effects.append(effect)
             welcomes.append(
@@ -203,7 +203,7 @@ class Applier:
 
     def _effect(self, kind: EffectKind, subject: str, to: str, state: EffectState) -> dict[str, Any]:
         return {
-            "id": secrets.token_hex(8),
+            "id": new_id(),
             "practice": self.practice,
             "kind": kind,
             "subject": subject,

@@ -14,7 +14,7 @@ from adapter.core.decide import Outcome
 from adapter.core.facts import Authority, Contact, Fact, Patient, Quarantined
 from adapter.core.persons import name_key
 from adapter.store import tables as t
-from adapter.store.sql import BATCH, batches, upsert
+from adapter.store.sql import BATCH, batches, update_each, upsert
 
 _encode = msgspec.json.Encoder().encode
 _decode_patient = msgspec.json.Decoder(Patient).decode
@@ -247,19 +247,10 @@ def save_outcomes(
     reviews: Sequence[tuple[str, date | None]],
 ) -> None:
     """Keeps what was decided about each contact, and when each chart is due for review."""
-    if outcomes:
-        statement = sa.update(t.contact).where(
-            t.contact.c.practice == practice, t.contact.c.ref == sa.bindparam("b_ref")
-        )
-        connection.execute(
-            statement.values(outcome=sa.bindparam("b_outcome")),
-            [{"b_ref": ref, "b_outcome": _encode(outcome).decode()} for ref, outcome in outcomes],
-        )
-    if reviews:
-        update = sa.update(t.patient).where(t.patient.c.practice == practice, t.patient.c.ref == sa.bindparam("b_ref"))
-        connection.execute(
-            update.values(review_on=sa.bindparam("b_day")), [{"b_ref": ref, "b_day": day} for ref, day in reviews]
-        )
+    rows = [{"practice": practice, "ref": ref, "outcome": _encode(outcome).decode()} for ref, outcome in outcomes]
+    update_each(connection, t.contact, ("practice", "ref"), rows)
+    days = [{"practice": practice, "ref": ref, "review_on": day} for ref, day in reviews]
+    update_each(connection, t.patient, ("practice", "ref"), days)
 
 
 def members_of(connection: sa.Connection, practice: str, email_keys: Sequence[str]) -> dict[str, list[Member]]:

@@ -5,6 +5,7 @@ rows. Times are UTC. The schema is created and changed by ``migrations/`` only.
 """
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -35,8 +36,7 @@ class Instant(sa.types.TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError("a naive datetime cannot be stored")
-        at = value.astimezone(UTC)
-        return at if dialect.name == "postgresql" else at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return value.astimezone(UTC) if dialect.name == "postgresql" else _stamp(value)
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
         if value is None:
@@ -44,6 +44,11 @@ class Instant(sa.types.TypeDecorator[datetime]):
         if isinstance(value, datetime):
             return value.astimezone(UTC)
         return datetime.fromisoformat(value)
+
+
+@lru_cache(maxsize=1024)
+def _stamp(value: datetime) -> str:
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _text(name: str, *args: Any, nullable: bool = False, **kwargs: Any) -> sa.Column[str]:
