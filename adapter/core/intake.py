@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
-from msgspec import UNSET
 
 from adapter.core import shapes
 
@@ -30,6 +29,7 @@ _WORDS = {"str": "text", "bool": "true or false", "int": "a whole number", "arra
 _FOUND = _WORDS | {"null": "null", "float": "a fraction", "int": "a number", "bool": "true or false"}
 _LAYOUT = "\t\r\n"
 
+_TELL_SOMETHING = frozenset({"use", "rank", "period", "extension"})
 _SHAPES: dict[str, type[shapes.Resource]] = {"Patient": shapes.Patient, "RelatedPerson": shapes.RelatedPerson}
 
 
@@ -51,48 +51,39 @@ def check(resource: dict[str, Any], kind: str, understood: frozenset[str]) -> No
     ``understood`` are the URLs of modifier extensions that change nothing the rules depend on.
     Raises Damaged at the first thing that is wrong.
     """
-    shape = convert(resource, _SHAPES[kind], kind)
-    if _ID.match(shape.id) is None:
-        raise Damaged(f"{kind}.id", "is not a FHIR id")
-    if shape.implicitRules is not UNSET:
+    convert(resource, _SHAPES[kind], kind)
+    if "implicitRules" in resource or "_implicitRules" in resource:
         raise Damaged(f"{kind}.implicitRules", "the record follows rules of its own that the adapter does not know")
-    if isinstance(shape.modifierExtension, list):
-        for extension in shape.modifierExtension:
-            if extension.url not in understood:
-                raise Damaged(
-                    f"{kind}.modifierExtension", "the record's meaning is changed in a way the adapter does not know"
-                )
-    if shape.active_ is not UNSET and shape.active is UNSET:
+    if "modifierExtension" in resource and not all(each["url"] in understood for each in resource["modifierExtension"]):
+        raise Damaged(f"{kind}.modifierExtension", "the record's meaning is changed in a way the adapter does not know")
+    if "_active" in resource and "active" not in resource:
         raise Damaged(f"{kind}.active", "has no value")
-    if isinstance(shape.telecom, list):
-        for index, point in enumerate(shape.telecom):
-            _check_telecom(point, f"{kind}.telecom[{index}]")
-    if isinstance(shape, shapes.Patient):
-        _check_chart(shape)
+    if "telecom" in resource:
+        for index, point in enumerate(resource["telecom"]):
+            if "system" not in point or "_use" in point or "_rank" in point:
+                _check_odd_telecom(point, f"{kind}.telecom[{index}]")
+    if kind == "Patient":
+        _check_chart(resource)
 
 
-def _check_chart(shape: shapes.Patient) -> None:
-    if shape.deceasedBoolean_ is not UNSET and shape.deceasedBoolean is UNSET:
+def _check_chart(patient: dict[str, Any]) -> None:
+    if "_deceasedBoolean" in patient and "deceasedBoolean" not in patient:
         raise Damaged("Patient.deceasedBoolean", "has no value")
-    if isinstance(shape.link, list):
-        for index, link in enumerate(shape.link):
-            if link.modifierExtension is not UNSET:
-                raise Damaged(
-                    f"Patient.link[{index}].modifierExtension",
-                    "the link's meaning is changed in a way the adapter does not know",
-                )
+    for index, link in enumerate(patient.get("link", ())):
+        if "modifierExtension" in link:
+            problem = "the link's meaning is changed in a way the adapter does not know"
+            raise Damaged(f"Patient.link[{index}].modifierExtension", problem)
 
 
-def _check_telecom(point: shapes.ContactPoint, path: str) -> None:
-    if point.system is UNSET:
-        if point.value is not UNSET:
+def _check_odd_telecom(point: dict[str, Any], path: str) -> None:
+    if "system" not in point:
+        if "value" in point:
             raise Damaged(f"{path}.system", "is missing, so nobody can tell an e-mail address from a telephone number")
-        if point.use is point.rank is point.period is point.extension is UNSET:
+        if point.keys().isdisjoint(_TELL_SOMETHING):
             raise Damaged(path, "is empty")
-    if point.use_ is not UNSET and point.use is UNSET:
-        raise Damaged(f"{path}.use", "has no value")
-    if point.rank_ is not UNSET and point.rank is UNSET:
-        raise Damaged(f"{path}.rank", "has no value")
+    for name in ("use", "rank"):
+        if f"_{name}" in point and name not in point:
+            raise Damaged(f"{path}.{name}", "has no value")
 
 
 def convert(value: object, shape: type[T], path: str) -> T:

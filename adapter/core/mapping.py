@@ -100,6 +100,8 @@ class Mapper:
         source = source_of(resource, ref)
         try:
             check(resource, kind, self._understood)
+            if not ref:
+                raise Damaged(f"{kind}.id", "is not a FHIR id")
             return read(resource, ref, source)
         except Damaged as damage:
             path, problem = damage.path, damage.problem

@@ -48,10 +48,15 @@ def mailbox_of(points: list[dict[str, Any]], path: str) -> Mailbox:
     A bad address that comes first is ``invalid`` even if a good one follows: the chart asks for a correction, and a
     damaged address must never send a Welcome email elsewhere. Raises Damaged for an absurd period.
     """
-    written = [point for point in points if point.get("system") == "email"]
-    current = [point for point in written if point.get("use") != "old"]
+    current, old = [], False
+    for point in points:
+        if point.get("system") == "email":
+            if point.get("use") != "old":
+                current.append(point)
+            else:
+                old = True
     if not current:
-        return "", "", EmailProblem.OLD if written else EmailProblem.MISSING, "", ""
+        return "", "", EmailProblem.OLD if old else EmailProblem.MISSING, "", ""
     first = current[0] if len(current) == 1 else min(current, key=_point_order)
     start, end = period_of(first["period"], f"{path}.period") if "period" in first else ("", "")
     if "value" not in first:

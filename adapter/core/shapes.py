@@ -41,8 +41,6 @@ Date = Annotated[str, Meta(min_length=1, max_length=40)]
 Rank = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Some = Meta(min_length=1, max_length=MAX_ITEMS)
 Any_ = Meta(max_length=MAX_ITEMS)
-Sibling = dict[str, Any]
-"""A primitive's extensions. Without the primitive itself they say that there is a value, but not which."""
 
 
 class Shape(msgspec.Struct):
@@ -91,9 +89,6 @@ class ContactPoint(Shape):
     use: Literal["home", "work", "temp", "old", "mobile"] | UnsetType = UNSET
     rank: Rank | UnsetType = UNSET
     period: Period | UnsetType = UNSET
-    extension: list[Any] | UnsetType = UNSET
-    use_: Sibling | UnsetType = msgspec.field(name="_use", default=UNSET)
-    rank_: Sibling | UnsetType = msgspec.field(name="_rank", default=UNSET)
 
 
 class Communication(Shape):
@@ -104,7 +99,6 @@ class Communication(Shape):
 class Link(Shape):
     other: Reference
     type: Literal["replaced-by", "replaces", "refer", "seealso"]
-    modifierExtension: list[Any] | UnsetType = UNSET
 
 
 class ResourceMeta(Shape):
@@ -122,10 +116,8 @@ class Resource(Shape):
 
     id: Text
     meta: ResourceMeta | UnsetType = UNSET
-    implicitRules: Any = UNSET
     modifierExtension: Annotated[list[Extension], Some] | UnsetType = UNSET
     active: bool | UnsetType = UNSET
-    active_: Sibling | UnsetType = msgspec.field(name="_active", default=UNSET)
     name: Annotated[list[HumanName], Some] | UnsetType = UNSET
     telecom: Annotated[list[ContactPoint], Some] | UnsetType = UNSET
     birthDate: Date | UnsetType = UNSET
@@ -135,9 +127,7 @@ class Resource(Shape):
 class Patient(Resource):
     identifier: Annotated[list[Identifier], Some] | UnsetType = UNSET
     deceasedBoolean: bool | UnsetType = UNSET
-    deceasedBoolean_: Sibling | UnsetType = msgspec.field(name="_deceasedBoolean", default=UNSET)
     deceasedDateTime: Text | UnsetType = UNSET
-    deceasedDateTime_: Sibling | UnsetType = msgspec.field(name="_deceasedDateTime", default=UNSET)
     link: Annotated[list[Link], Some] | UnsetType = UNSET
 
 
