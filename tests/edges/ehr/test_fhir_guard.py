@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 import requests
@@ -118,6 +119,23 @@ def test_a_redirect_inside_the_ehr_is_followed_and_an_endless_one_is_not() -> No
         with pytest.raises(SourceError, match="redirected more than 5 times"):
             FhirReader(ehr.base_url).read_one("Patient/p3")
         assert len(ehr.requests) == 8
+
+
+class Astray(requests.Session):
+    """A session that a broken proxy or plug-in sends to another address."""
+
+    goal = ""
+
+    def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
+        return super().request(method, self.goal, *args, **kwargs)
+
+
+def test_even_a_session_that_goes_astray_does_not_take_the_token_along() -> None:
+    with ScriptedEhr(families()) as other:
+        session = Astray()
+        session.goal = f"{other.base_url}/Patient/p1"
+        FhirReader("https://ehr.example/fhir", token=TOKEN, session=session).read_one("Patient/p1")
+        assert other.tokens == {None}
 
 
 def test_a_netrc_file_does_not_replace_the_token(
