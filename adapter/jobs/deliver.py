@@ -20,6 +20,7 @@ from adapter.store import audit, outbox, outgoing, widgets
 from adapter.store.engine import begin, read
 from adapter.store.outbox import Claimed
 from adapter.store.outgoing import AccountRow, OpenChart
+from adapter.store.turns import turn
 
 WIDGETS = 100
 """Home pages in one round: a practice has one that counts."""
@@ -70,10 +71,10 @@ def deliver_accounts(work: Round, practice: str, portal: Portal) -> None:
         try:
             refused = portal.put_accounts(_portal_accounts(people, charts))
         except AdapterError as error:
-            with begin(work.engine) as connection:
+            with turn(work.engine, practice) as connection:
                 work.put_off(connection, EffectKind.ACCOUNT, batch, str(error))
             return
-        with begin(work.engine) as connection:
+        with turn(work.engine, practice) as connection:
             _record_accounts(connection, work, batch, refused, stuck)
 
 
@@ -125,7 +126,7 @@ def deliver_widgets(work: Round, practice: str, portal: Portal) -> None:
             latest = widgets.latest(connection, practice)
         current = latest is not None and widgets.subject(practice, latest.revision) == one.subject
         if latest is None or not current or latest.state is WidgetState.REPLACED:
-            with begin(work.engine) as connection:
+            with turn(work.engine, practice) as connection:
                 outbox.drop(connection, [one.id], owner=work.owner, now=work.now(), reason="widget-replaced")
             work.report.add(EffectKind.WIDGET, EffectState.CANCELLED)
             continue
@@ -133,10 +134,10 @@ def deliver_widgets(work: Round, practice: str, portal: Portal) -> None:
         try:
             portal.put_home(home)
         except AdapterError as error:
-            with begin(work.engine) as connection:
+            with turn(work.engine, practice) as connection:
                 _record_refused_widget(connection, work, one, error)
             continue
-        with begin(work.engine) as connection:
+        with turn(work.engine, practice) as connection:
             _record_widget(connection, work, one, home)
 
 

@@ -12,7 +12,7 @@ from adapter.jobs.letters import Mail, PracticeMail, write_notice, write_welcome
 from adapter.jobs.round import ACTOR, Round
 from adapter.mail import Handed, Mailer
 from adapter.store import audit, findings, outbox, outgoing
-from adapter.store.engine import begin
+from adapter.store.turns import turn
 
 PAGE = 200
 """Mails looked up at a time; each is claimed on its own, just before it is handed over."""
@@ -23,7 +23,7 @@ def deliver_mail(work: Round, practice: PracticeMail, *, mailer: Mailer, key: by
     """Sends the practice's mail that is due. False when no mail at all can leave now; the rest then stays queued."""
     for kind in (EffectKind.NOTICE, EffectKind.WELCOME):
         while number := work.allowed(PAGE):
-            with begin(work.engine) as connection:
+            with turn(work.engine, practice.id) as connection:
                 ids = outbox.due(connection, practice=practice.id, kind=kind, now=work.now(), limit=number)
             if not ids:
                 break
@@ -40,7 +40,7 @@ def _deliver_one(
 
     ``sending`` is committed before the mailer is called: a crash in between shows as ``unknown``, not as a second mail.
     """
-    with begin(work.engine) as connection:
+    with turn(work.engine, practice.id) as connection:
         claimed = outbox.claim(connection, [effect_id], owner=work.owner, now=work.now())
         if not claimed:
             return True
@@ -63,10 +63,10 @@ def _deliver_one(
     except DeliveryError as error:
         handed = error
     except (RetriableError, FatalError) as error:
-        with begin(work.engine) as connection:
+        with turn(work.engine, practice.id) as connection:
             work.put_off(connection, kind, claimed, str(error))
         return False
-    with begin(work.engine) as connection:
+    with turn(work.engine, practice.id) as connection:
         if isinstance(handed, DeliveryError):
             _record_refused(connection, work, mail, handed)
         elif handed is Handed.UNKNOWN:

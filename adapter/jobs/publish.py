@@ -28,7 +28,8 @@ from adapter.core.widget import (
 )
 from adapter.portal import Portal
 from adapter.store import audit, findings, widgets
-from adapter.store.engine import begin, read
+from adapter.store.engine import read
+from adapter.store.turns import turn
 
 SCOPE = "widget"
 _MESSAGES = {
@@ -44,7 +45,7 @@ def publish(
 
     ``desired`` is None when the practice has no merchant. Returns the new revision; None when nothing changed.
     """
-    with begin(engine) as connection:
+    with turn(engine, practice) as connection:
         actions = plan_publish(desired, widgets.latest(connection, practice))
         return _apply(connection, practice, actions, now, actor)
 
@@ -67,7 +68,7 @@ def watch(
     home = portal.get_home()
     shown = Shown(home.widget, home.revision) if home else None
     at = now()
-    with begin(engine) as connection:
+    with turn(engine, practice) as connection:
         actions = plan_widget(desired, widgets.latest(connection, practice), shown, at, policy)
         _apply(connection, practice, actions, at, actor)
         found = [_finding(action) for action in actions if isinstance(action, Late | Drift)]

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from adapter.core.state import EffectKind, EffectState
 from adapter.store import outbox
-from adapter.store.engine import begin
 from adapter.store.outbox import Claimed
+from adapter.store.turns import turn
 
 ACTOR = "delivery"
 
@@ -48,7 +48,7 @@ class Round:
 
     def claim(self, practice: str, kind: EffectKind, number: int) -> list[Claimed]:
         """Takes up to ``number`` effects that are due, in one transaction."""
-        with begin(self.engine) as connection:
+        with turn(self.engine, practice) as connection:
             ids = outbox.due(connection, practice=practice, kind=kind, now=self.now(), limit=self.allowed(number))
             claimed = outbox.claim(connection, ids, owner=self.owner, now=self.now())
         self.spend(len(claimed))

@@ -40,7 +40,7 @@ def history(connection: sa.Connection, practice: str, *, limit: int | None = Non
 def add(connection: sa.Connection, practice: str, widget: Widget | None, *, reason: str, now: datetime) -> Revision:
     """Makes the next revision and queues its delivery; the ones before it are replaced.
 
-    Raises sqlalchemy's IntegrityError when somebody else made the same revision at the same moment.
+    The caller has the practice to itself (``store.turns``).
     """
     before = latest(connection, practice)
     number = before.revision + 1 if before else 1
