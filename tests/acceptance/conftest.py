@@ -1,0 +1,38 @@
+"""What the acceptance tests share: an installation in a temporary folder, and one with the story's families."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from adapter.sandbox.charts import Resource
+from adapter.sandbox.families import story
+from tests.acceptance.adapter_cli import Adapter
+
+
+@pytest.fixture(autouse=True)
+def _quiet_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test depends on the environment it was started from."""
+    for name in ("ADAPTER_CONFIG", "ADAPTER_DEBUG", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "100")
+
+
+@pytest.fixture
+def families() -> list[Resource]:
+    """Every resource of the hand-written families; ages are right today."""
+    return [resource for family in story(datetime.now(UTC).date()) for resource in family.resources]
+
+
+@pytest.fixture
+def adapter(tmp_path: Path) -> Adapter:
+    """An installation that reads an empty folder and holds no Welcome emails."""
+    return Adapter(tmp_path / "site", policy="hold_first_welcome = false")
+
+
+@pytest.fixture
+def story_adapter(adapter: Adapter, families: list[Resource]) -> Adapter:
+    """An installation whose first sync has read the story's families."""
+    adapter.export(families)
+    adapter.sync()
+    return adapter
