@@ -31,7 +31,7 @@ from adapter.profiles import load_profile
 from adapter.schedule_files import load_schedule, schedule_folders
 from adapter.settings import FilesEhr, FolderMail, PracticeSettings, Settings
 from adapter.store.engine import make_engine
-from adapter.store.migrations import migrate, pending
+from adapter.store.migrations import is_new, migrate, pending
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class App:
     def engine(self) -> sa.Engine:
         """The database, created on first use. Raises FatalError when it needs ``adapter migrate``."""
         engine = make_engine(self.settings.store.url.get_secret_value())
-        if not sa.inspect(engine).has_table("alembic_version"):
+        if is_new(engine):
             migrate(engine)
         elif pending(engine):
             raise FatalError("The database is of an older version. Make a backup, then run `adapter migrate`.")
@@ -160,7 +160,7 @@ class App:
             name=settings.name,
             policy=policy,
             zone=ZoneInfo(settings.time_zone),
-            reader=_reader(settings),
+            reader=_reader(settings, self.clock),
             mapper=Mapper(profile, base_url=base_url),
             rules_hash=hashlib.sha256(rules).hexdigest(),
         )
@@ -179,7 +179,7 @@ def actor() -> str:
         return "person:unknown"
 
 
-def _reader(settings: PracticeSettings) -> Reader:
+def _reader(settings: PracticeSettings, clock: Callable[[], datetime]) -> Reader:
     ehr = settings.ehr
     if isinstance(ehr, FilesEhr):
         return FilesReader(ehr.path)
@@ -192,4 +192,5 @@ def _reader(settings: PracticeSettings) -> Reader:
         timeout_seconds=ehr.timeout_seconds,
         overlap_minutes=ehr.overlap_minutes,
         max_body_megabytes=ehr.max_body_megabytes,
+        clock=clock,
     )

@@ -9,12 +9,10 @@ import msgspec
 
 from adapter.core.decide import Outcome
 from adapter.core.facts import Authority, Contact, Role
-from adapter.core.persons import births_agree, same_name
+from adapter.core.persons import same_person
 from adapter.core.policy import Access
-from adapter.core.reasons import ELIGIBLE, ORDER, REASONS
+from adapter.core.reasons import ORDER, REASONS
 from adapter.core.state import Grant, GrantState
-
-_EXPLICIT_NO = frozenset({"authority-none"})
 
 
 class Member(msgspec.Struct, frozen=True, gc=False):
@@ -33,7 +31,7 @@ class Dependent(msgspec.Struct, frozen=True, gc=False):
     reason: str
     fresh: GrantState | None
     standing: GrantState | None
-    """None: leave an existing grant as it is."""
+    """None: an existing grant stays, but no wider than the chart's access by age."""
 
     def grant(self, state: GrantState) -> Grant:
         contact, outcome = self.member.contact, self.member.outcome
@@ -42,7 +40,7 @@ class Dependent(msgspec.Struct, frozen=True, gc=False):
             self.patient,
             contact.ref,
             contact.role,
-            contact.authority,
+            outcome.authority,
             access,
             state,
             self.reason,
@@ -107,21 +105,29 @@ def people_of(members: Sequence[Member]) -> tuple[tuple[Member, ...], ...]:
     A contact without a name is a person of its own: nobody can say whose it is.
     """
     people: list[list[Member]] = []
-    for member in members:
-        matching = [person for person in people if any(_same(member.contact, other.contact) for other in person)]
-        merged = [other for person in matching for other in person] + [member]
-        people = [person for person in people if not any(person is found for found in matching)] + [merged]
+    for member in sorted(members, key=lambda member: member.contact.ref):
+        person = next((one for one in people if all(_same(member.contact, other.contact) for other in one)), None)
+        if person is None:
+            people.append([member])
+        else:
+            person.append(member)
     return tuple(tuple(person) for person in people)
 
 
 def _same(a: Contact, b: Contact) -> bool:
+    """Whether two contacts with one address are one person.
+
+    A mother and a father never are. On one chart, two different roles are two people unless both birth dates say
+    otherwise: a parent who is a patient may stand there as Self a second time, nobody else stands there twice.
+    """
     if {a.role, b.role} == {Role.MOTHER, Role.FATHER}:
         return False
-    if a.birth_date != b.birth_date and not births_agree(a.birth_date, b.birth_date):
-        return False
-    if a.names and a.names[:1] == b.names[:1]:
+    if a.patient == b.patient and a.role is not b.role and Role.SELF not in (a.role, b.role):
+        if not a.birth_date or a.birth_date != b.birth_date:
+            return False
+    if a.names and a.names[:1] == b.names[:1] and a.birth_date == b.birth_date:
         return True
-    return any(same_name(one, other) for one in a.names for other in b.names)
+    return same_person(a.names, a.birth_date, b.names, b.birth_date)
 
 
 def _may_open(member: Member) -> bool:
@@ -143,7 +149,7 @@ def _preference(member: Member) -> tuple[bool, bool, bool, int, str]:
         not outcome.opens,
         not outcome.freeze,
         contact.role is Role.SELF,
-        0 if contact.authority is Authority.EXCLUSIVE else 1 if outcome.opens else 100 - ORDER.get(outcome.headline, 0),
+        0 if outcome.authority is Authority.EXCLUSIVE else 1 if outcome.opens else 100 - ORDER.get(outcome.headline, 0),
         contact.ref,
     )
 
@@ -182,7 +188,7 @@ def _language(members: Sequence[Member]) -> str:
     return next((member.contact.language for member in members if member.contact.language), "")
 
 
-def lost_grant(grant: Grant, now_at: Mapping[str, Member], email_key: str) -> tuple[GrantState, str]:
+def lost_grant(grant: Grant, now_at: Mapping[str, Member]) -> tuple[GrantState, str]:
     """What becomes of a grant that no contact of its account supports any more: the state it goes to, and why.
 
     ``now_at`` has the contact as it is now, wherever it moved to; a contact that is not in it was confirmed gone.
@@ -191,9 +197,7 @@ def lost_grant(grant: Grant, now_at: Mapping[str, Member], email_key: str) -> tu
     if member is None:
         return GrantState.ENDED, "contact-gone"
     contact, outcome = member.contact, member.outcome
-    if contact.patient_problem or (
-        outcome.reasons and outcome.headline != ELIGIBLE and contact.patient == grant.patient
-    ):
+    if contact.patient_problem or (outcome.reasons and contact.patient == grant.patient):
         code = "patient-mismatch" if contact.patient_problem else outcome.headline
         return REASONS[code].standing, code
     if contact.patient != grant.patient:

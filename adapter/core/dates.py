@@ -24,10 +24,13 @@ def earliest_birth(text: str, today: date) -> date | None:
 
 def birthday(born: date, age: int) -> date:
     """The day a person reaches ``age``; born on 29 February, it is 28 February where the year has no 29th."""
+    year = born.year + age
+    if year > date.max.year:
+        return date.max
     try:
-        return born.replace(year=born.year + age)
+        return born.replace(year=year)
     except ValueError:
-        return date(born.year + age, 2, 28)
+        return date(year, 2, 28)
 
 
 def age_on(born: date, day: date) -> int:
@@ -62,6 +65,8 @@ def ends_at(text: str, now: datetime) -> datetime:
         last = date(day.year, day.month, calendar.monthrange(day.year, day.month)[1])
     else:
         last = day
+    if last == date.max:
+        return datetime.max.replace(tzinfo=now.tzinfo)
     return datetime.combine(last + timedelta(days=1), time.min, now.tzinfo)
 
 

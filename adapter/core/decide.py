@@ -1,38 +1,32 @@
-"""Who on one chart may see it: each contact against the rules in order, then the chart's contacts against each other.
+"""Who on one chart may see it: each contact against the rules, with the chart's other contacts in view.
 
-Source of the rules and their order: docs/rules.md. Nothing here reads a clock or a store.
+Nothing here reads a clock or a store. Whatever goes wrong in here is a hold, never a grant.
 """
 
-from collections.abc import Callable
 from datetime import date, datetime
 
 import msgspec
 
-from adapter.core.dates import age_on, birthday, earliest_birth, ends_at, starts_at
-from adapter.core.facts import Authority, Contact, EmailProblem, Patient, Role
+from adapter.core.dates import birthday, earliest_birth, ends_at, starts_at
+from adapter.core.facts import Authority, Contact, Patient, Role
 from adapter.core.persons import same_person
 from adapter.core.policy import Access, Policy
 from adapter.core.reasons import ELIGIBLE
+from adapter.core.rules import RULES, Case, authority_of, has_ended, is_the_patient
 
 PASSED = "pass"
-_KIN_OF_OTHERS = frozenset(
+INTERNAL_ERROR = "internal-error"
+_TESTS = tuple(rule.test for rule in RULES)
+_NOT_CURRENT = frozenset(
     {
-        Role.MOTHER,
-        Role.FATHER,
-        Role.PARENT,
-        Role.STEP_PARENT,
-        Role.FOSTER_PARENT,
-        Role.GRANDPARENT,
-        Role.SIBLING,
-        Role.SPOUSE,
-        Role.CHILD,
+        "patient-inactive",
+        "patient-merged",
+        "patient-deceased",
+        "contact-inactive",
+        "contact-not-yet",
+        "contact-ended",
     }
 )
-"""Roles nobody has towards themselves."""
-_NOT_CURRENT = frozenset(
-    {"patient-inactive", "patient-merged", "patient-deceased", "contact-inactive", "contact-not-yet", "contact-ended"}
-)
-_NO_CLAIM = _NOT_CURRENT | {"role-self"}
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -41,12 +35,15 @@ class Outcome(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     reasons: tuple[str, ...] = ()
     """Reason codes in rule order; the first is the headline."""
     access: Access = Access.NONE
+    """By the patient's age, or full for the patient; it counts only where ``reasons`` is empty."""
+    authority: Authority = Authority.UNKNOWN
+    """The Authority that was decided by: the chart's, or what the practice's policy assumes."""
     is_self: bool = False
     """The contact is the patient."""
     current: bool = False
     """The chart is live and the contact is on it today: whoever it is, they read mail sent to this address."""
     freeze: bool = False
-    """Nothing new for anybody on this chart; what stands, stays."""
+    """Nothing new for anybody on this chart; what stands, stays, but never wider than ``access``."""
     chart_name: str = ""
 
     @property
@@ -59,7 +56,7 @@ class Outcome(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class ChartDecision(msgspec.Struct, frozen=True):
-    """Outcomes by contact reference, and the first day on which time alone may change one of them."""
+    """Outcomes by contact reference, and the day from which time alone may change one of them."""
 
     outcomes: dict[str, Outcome]
     review_on: date | None
@@ -74,304 +71,140 @@ class Step(msgspec.Struct, frozen=True):
     source: str
 
 
-class Case(msgspec.Struct, frozen=True):
-    """One contact on its chart, with everything a rule may look at."""
-
-    contact: Contact
-    patient: Patient | None
-    policy: Policy
-    now: datetime
-    is_self: bool
-    others_exclusive: tuple[Contact, ...]
-    """Other people on the chart with a claim to Exclusive Authority."""
-
-    @property
-    def today(self) -> date:
-        return self.now.date()
-
-    @property
-    def authority(self) -> Authority:
-        return authority_of(self.contact, self.policy)
-
-    def access(self) -> Access | None:
-        """Access by age; None when the birth date cannot be used."""
-        if self.is_self:
-            return Access.FULL
-        born = earliest_birth(self.patient.birth_date, self.today) if self.patient else None
-        return None if born is None else access_at(age_on(born, self.today), self.policy)
-
-
-def authority_of(contact: Contact, policy: Policy) -> Authority:
-    """The contact's Authority, or what the practice's policy assumes for the role when the chart states none at all."""
-    if (
-        contact.authority is Authority.UNKNOWN
-        and not contact.authority_text
-        and contact.last_authority is Authority.UNKNOWN
-    ):
-        return policy.authority_when_unknown.get(contact.role, Authority.UNKNOWN)
-    return contact.authority
-
-
-def access_at(age: int, policy: Policy) -> Access:
-    """The access of the band an age falls in."""
-    return next((band.access for band in reversed(policy.bands) if age >= band.from_age), Access.NONE)
-
-
-def is_the_patient(contact: Contact, patient: Patient) -> bool:
-    """Whether the contact is the patient: Patient.link ties them, or the names match and the birth dates do not disagree.
-
-    A parent, grandparent, sibling, spouse or child of the same name is somebody else unless both birth dates say otherwise.
-    """
-    if contact.ref in patient.links:
-        return True
-    if contact.role in _KIN_OF_OTHERS and not (contact.birth_date and patient.birth_date):
-        return False
-    return same_person(contact.names, contact.birth_date, patient.names, patient.birth_date)
-
-
-# ---- the rules, in order: each answers None (passed) or (reason code, because) -------------------------------------
-
-Answer = tuple[str, str] | None
-
-
-def _record(case: Case) -> Answer:
-    if case.contact.unusable:
-        return "record-unusable", f"The contact's record cannot be used: {case.contact.unusable}."
-    if case.patient and case.patient.unusable:
-        return "record-unusable", f"The chart's record cannot be used: {case.patient.unusable}."
-    return None
-
-
-def _patient_reference(case: Case) -> Answer:
-    if case.contact.patient_problem:
-        return "patient-mismatch", f"The contact's chart: {case.contact.patient_problem}."
-    if case.patient is None or case.patient.ref != case.contact.patient:
-        return "patient-mismatch", "The chart that the contact points to was not found in the EHR."
-    return None
-
-
-def _patient_state(case: Case) -> Answer:
-    patient = case.patient
-    if patient is None:
-        return None
-    if patient.deceased:
-        return "patient-deceased", "The chart says that the patient has died."
-    if patient.replaced_by:
-        return "patient-merged", f"The chart was merged into {', '.join(patient.replaced_by)}."
-    if not patient.active:
-        return "patient-inactive", "The chart is inactive."
-    return None
-
-
-def _contact_state(case: Case) -> Answer:
-    contact = case.contact
-    if not contact.active:
-        return "contact-inactive", "The contact is inactive."
-    if contact.end and ends_at(contact.end, case.now) <= case.now:
-        return "contact-ended", f"The contact's period ended on {contact.end}."
-    if contact.start and starts_at(contact.start, case.now) > case.now:
-        return "contact-not-yet", f"The contact's period begins on {contact.start}."
-    return None
-
-
-def _authority_given(case: Case) -> Answer:
-    return ("authority-none", "The Authority is None.") if case.authority is Authority.NONE else None
-
-
-def _authority_known(case: Case) -> Answer:
-    if case.authority is not Authority.UNKNOWN:
-        return None
-    if case.contact.authority_text:
-        return "authority-unknown", f'The Authority "{case.contact.authority_text}" is not one the adapter knows.'
-    return "authority-unknown", "The chart states no Authority."
-
-
-def _not_self(case: Case) -> Answer:
-    return ("role-self", "The Role/Reason is Self.") if case.contact.role is Role.SELF else None
-
-
-def _role(case: Case) -> Answer:
-    role = case.contact.role
-    if role is Role.UNKNOWN:
-        words = f' "{case.contact.role_text}"' if case.contact.role_text else ""
-        return "role-unknown", f"The Role/Reason{words} is not one the adapter knows."
-    if role is not Role.SELF and role not in case.policy.allowed_roles:
-        return "role-not-allowed", f"The practice's policy gives no access to the role {role}."
-    return None
-
-
-def _email(case: Case) -> Answer:
-    contact = case.contact
-    if contact.email_problem is EmailProblem.INVALID:
-        return "email-invalid", "The e-mail address is not a valid one."
-    if contact.email_problem is EmailProblem.OLD:
-        return "email-missing", "The only e-mail address is marked as old."
-    if contact.email_problem is not None or not contact.email_key:
-        return "email-missing", "The contact has no e-mail address."
-    if contact.email_end and ends_at(contact.email_end, case.now) <= case.now:
-        return "email-missing", f"The e-mail address ended on {contact.email_end}."
-    if contact.email_start and starts_at(contact.email_start, case.now) > case.now:
-        return "email-missing", f"The e-mail address begins on {contact.email_start}."
-    return None
-
-
-def _conflict(case: Case) -> Answer:
-    if not case.others_exclusive:
-        return None
-    others = " and ".join(sorted({other.name or other.ref for other in case.others_exclusive}))
-    if case.authority is Authority.EXCLUSIVE:
-        return "authority-conflict", f"{others} also has Exclusive Authority on this chart."
-    return "authority-conflict", f"{others} has Exclusive Authority on this chart."
-
-
-def _age(case: Case) -> Answer:
-    access = case.access()
-    if access is None:
-        return "birthdate-unusable", "The patient's birth date is missing or cannot be right."
-    if access is Access.NONE:
-        return "dependent-is-adult", "By age, nobody but the patient has access to this chart."
-    return None
-
-
-def _own_mailbox(case: Case) -> Answer:
-    patient = case.patient
-    if patient is None or case.is_self or not case.contact.email_key or case.contact.email_key not in patient.emails:
-        return None
-    born = earliest_birth(patient.birth_date, case.today)
-    if born is not None and age_on(born, case.today) < case.policy.own_email_from_age:
-        return None
-    return "shared-email", "The patient's own record has the same e-mail address."
-
-
-RULES: tuple[tuple[str, Callable[[Case], Answer], Callable[[Case], str]], ...] = (
-    ("record", _record, lambda _: "Both records can be read."),
-    ("chart", _patient_reference, lambda case: f"The contact is on the chart {case.contact.patient}."),
-    ("patient-state", _patient_state, lambda _: "The chart is active."),
-    ("contact-state", _contact_state, lambda _: "The contact is active."),
-    ("authority-given", _authority_given, lambda case: f"The Authority is {case.authority.capitalize()}."),
-    ("authority-known", _authority_known, lambda case: f"The Authority is {case.authority.capitalize()}."),
-    ("not-self", _not_self, lambda _: "The Role/Reason is not Self."),
-    ("role", _role, lambda case: f"The Role/Reason is {case.contact.role_text or case.contact.role}."),
-    ("email", _email, lambda case: f"The e-mail address is {case.contact.email}."),
-    ("authority-conflict", _conflict, lambda _: "Nobody else on the chart has Exclusive Authority."),
-    (
-        "age",
-        _age,
-        lambda case: (
-            "The contact is the patient." if case.is_self else f"By the patient's age access is {case.access()}."
-        ),
-    ),
-    ("own-mailbox", _own_mailbox, lambda _: "The address is not the patient's own."),
-)
-
-
 def decide_chart(
     patient: Patient | None, contacts: tuple[Contact, ...], policy: Policy, now: datetime
 ) -> ChartDecision:
-    """Decides every contact of one chart.
+    """Decides every contact of one chart. The order of ``contacts`` never matters.
 
     ``patient`` is None when the EHR gave no such chart; ``now`` is aware, in the practice's time zone. An error inside
-    one contact's decision holds that contact and never grants.
+    one contact's decision holds that contact; an error that concerns the chart holds everybody on it.
     """
-    claims = tuple(contact for contact in contacts if _claims_exclusive(contact, patient, policy, now))
-    outcomes = {contact.ref: _outcome(contact, patient, claims, policy, now) for contact in contacts}
-    return ChartDecision(outcomes, _review_on(patient, contacts, policy, now))
+    try:
+        born = earliest_birth(patient.birth_date, now.date()) if patient else None
+        claims = _claims(contacts, policy, now)
+        outcomes = {contact.ref: _outcome(contact, patient, born, claims, policy, now) for contact in contacts}
+        return ChartDecision(outcomes, _review_on(patient, born, contacts, policy, now))
+    except Exception:  # whatever went wrong, the answer is a hold, and tomorrow is another day
+        held = Outcome(reasons=(INTERNAL_ERROR,), current=True)
+        return ChartDecision({contact.ref: held for contact in contacts}, now.date())
 
 
 def steps_of(
     contact: Contact, patient: Patient | None, contacts: tuple[Contact, ...], policy: Policy, now: datetime
 ) -> list[Step]:
-    """The same decision, rule by rule, for people to read."""
-    claims = tuple(other for other in contacts if _claims_exclusive(other, patient, policy, now))
-    case = _case(contact, patient, claims, policy, now)
+    """The same decision about one contact, rule by rule, for people to read."""
+    try:
+        born = earliest_birth(patient.birth_date, now.date()) if patient else None
+        case = _case(contact, patient, born, _claims(contacts, policy, now), policy, now)
+    except Exception:  # as in decide_chart
+        return [Step("chart", INTERNAL_ERROR, "This chart could not be decided.", contact.source)]
     chart_source = patient.source if patient else contact.patient
     steps = []
-    for name, test, passed in RULES:
-        source = chart_source if name in ("patient-state", "age") else contact.source
+    for rule in RULES:
+        source = chart_source if rule.of_chart else contact.source
         try:
-            answer = test(case)
-            steps.append(Step(name, *(answer or (PASSED, passed(case))), source))
-        except Exception:  # fail closed, as _reasons does
-            steps.append(Step(name, "internal-error", "This rule could not be decided.", source))
+            answer = rule.test(case)
+            steps.append(Step(rule.name, *(answer or (PASSED, rule.passed(case))), source))
+        except Exception:  # as in _outcome
+            steps.append(Step(rule.name, INTERNAL_ERROR, "This rule could not be decided.", source))
     return steps
 
 
+Claims = tuple[tuple[Contact, ...], ...]
+"""The people with a claim to Exclusive Authority, each with the contacts that make it."""
+
+
 def _case(
-    contact: Contact, patient: Patient | None, claims: tuple[Contact, ...], policy: Policy, now: datetime
+    contact: Contact, patient: Patient | None, born: date | None, claims: Claims, policy: Policy, now: datetime
 ) -> Case:
-    is_self = patient is not None and is_the_patient(contact, patient)
-    others = (
-        tuple(claim for claim in claims if claim is not contact and not _same_contact(claim, contact)) if claims else ()
-    )
-    return Case(contact, patient, policy, now, is_self, others)
+    is_self = patient is not None and is_the_patient(contact, patient, born)
+    others = tuple(claim for person in claims if not _belongs(contact, person) for claim in person)
+    return Case(contact, patient, policy, now, born, is_self, others)
 
 
 def _outcome(
-    contact: Contact, patient: Patient | None, claims: tuple[Contact, ...], policy: Policy, now: datetime
+    contact: Contact, patient: Patient | None, born: date | None, claims: Claims, policy: Policy, now: datetime
 ) -> Outcome:
     chart_name = patient.name if patient else ""
     try:
-        case = _case(contact, patient, claims, policy, now)
-        reasons = tuple(answer[0] for _, test, _ in RULES if (answer := test(case)))
-        access = (case.access() or Access.NONE) if patient else Access.NONE
-        freeze = reasons == ("authority-conflict",) and len(_people(claims)) > 1
-    except Exception:  # whatever went wrong, the answer is a hold, never a grant
-        return Outcome(reasons=("internal-error",), current=True, chart_name=chart_name)
-    current = not any(reason in _NOT_CURRENT for reason in reasons)
-    return Outcome(reasons, access, case.is_self, current, freeze, chart_name)
+        case = _case(contact, patient, born, claims, policy, now)
+        reasons = tuple([answer[0] for test in _TESTS if (answer := test(case)) is not None])
+        freeze = len(claims) > 1 and (not reasons or reasons == ("authority-conflict",))
+        if freeze:
+            reasons = ("authority-conflict",)
+        current = _NOT_CURRENT.isdisjoint(reasons)
+        return Outcome(reasons, case.access or Access.NONE, case.authority, case.is_self, current, freeze, chart_name)
+    except Exception:  # fail closed: an error in a rule is a hold
+        return Outcome(reasons=(INTERNAL_ERROR,), current=True, chart_name=chart_name)
 
 
-def _claims_exclusive(contact: Contact, patient: Patient | None, policy: Policy, now: datetime) -> bool:
+def _claims(contacts: tuple[Contact, ...], policy: Policy, now: datetime) -> Claims:
+    """Everybody with a claim to Exclusive Authority, one person entered twice counted once."""
+    claims = [contact for contact in contacts if _claims_exclusive(contact, policy, now)]
+    if not claims:
+        return ()
+    people: list[list[Contact]] = []
+    for claim in sorted(claims, key=lambda contact: contact.ref):
+        matching = [person for person in people if _belongs(claim, person)]
+        people = [person for person in people if person not in matching]
+        people.append([claim, *(other for person in matching for other in person)])
+    return tuple(tuple(person) for person in people)
+
+
+def _claims_exclusive(contact: Contact, policy: Policy, now: datetime) -> bool:
     """Whether the contact has, or was last known to have, Exclusive Authority and nothing explicit has ended it.
 
     A missing e-mail address, an unknown role or a damaged record does not end it: custody is not lost by a typing error.
     """
     authority = authority_of(contact, policy)
-    if authority is not Authority.EXCLUSIVE:
-        remembered = authority is Authority.UNKNOWN and contact.last_authority is Authority.EXCLUSIVE
-        if not remembered:
-            return False
+    remembered = authority is Authority.UNKNOWN and contact.last_authority is Authority.EXCLUSIVE
+    if authority is not Authority.EXCLUSIVE and not remembered:
+        return False
     try:
-        case = Case(contact, patient, policy, now, is_self=False, others_exclusive=())
-        ended = _contact_state(case)
+        ended = has_ended(contact, now) or bool(contact.start and starts_at(contact.start, now) > now)
     except Exception:  # an unreadable period ends nothing
-        ended = None
-    return ended is None and contact.role is not Role.SELF
+        ended = False
+    return not ended and contact.role is not Role.SELF
 
 
-def _same_contact(a: Contact, b: Contact) -> bool:
-    """One person entered twice on a chart: the same address and a matching name."""
-    return (
-        bool(a.email_key) and a.email_key == b.email_key and same_person(a.names, a.birth_date, b.names, b.birth_date)
+def _belongs(contact: Contact, person: tuple[Contact, ...] | list[Contact]) -> bool:
+    """Whether the contact is one of this person's, or the same person entered again: the same address, a matching name."""
+    return any(
+        contact.ref == other.ref
+        or (
+            bool(contact.email_key)
+            and contact.email_key == other.email_key
+            and same_person(contact.names, contact.birth_date, other.names, other.birth_date)
+        )
+        for other in person
     )
 
 
-def _people(claims: tuple[Contact, ...]) -> list[Contact]:
-    people: list[Contact] = []
-    for claim in claims:
-        if not any(_same_contact(claim, other) for other in people):
-            people.append(claim)
-    return people
+def _review_on(
+    patient: Patient | None, born: date | None, contacts: tuple[Contact, ...], policy: Policy, now: datetime
+) -> date | None:
+    """The day of the first moment after ``now`` at which a birthday or a period may change an outcome.
 
-
-def _review_on(patient: Patient | None, contacts: tuple[Contact, ...], policy: Policy, now: datetime) -> date | None:
-    """The first day after ``now`` on which a birthday or a period may change an outcome."""
+    Today, when that moment is later today: the chart is then decided again by every run until it has passed.
+    """
     today = now.date()
     days = []
-    born = earliest_birth(patient.birth_date, today) if patient else None
     if born is not None:
-        ages = [band.from_age for band in policy.bands] + [policy.own_email_from_age]
-        days += [birthday(born, age) for age in ages if born.year + age <= date.max.year]
+        ages = {band.from_age for band in policy.bands} | {policy.own_email_from_age}
+        days = [day for age in ages if age and (day := birthday(born, age)) > today]
+    elif patient is not None and patient.birth_date > today.isoformat():
+        days = [today]
     for contact in contacts:
-        for text, moment in (
+        if not (contact.start or contact.end or contact.email_start or contact.email_end):
+            continue
+        for text, edge in (
             (contact.start, starts_at),
             (contact.end, ends_at),
             (contact.email_start, starts_at),
             (contact.email_end, ends_at),
         ):
             if text:
-                try:
-                    days.append(moment(text, now).astimezone(now.tzinfo).date())
-                except (ValueError, OverflowError):
-                    continue
-    return min((day for day in days if day > today), default=None)
+                moment = edge(text, now)
+                if moment > now and moment.year < date.max.year:
+                    days.append(moment.astimezone(now.tzinfo).date())
+    return min(days, default=None)

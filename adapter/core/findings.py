@@ -54,8 +54,8 @@ def chart_findings(
     found = []
     for contact in contacts:
         code = decision.outcomes[contact.ref].headline
-        if REASONS[code].finding is None or (code == "record-unusable" and contact.unusable):
-            continue
+        if REASONS[code].finding is None or code == "record-unusable":
+            continue  # a damaged record, the contact's or the chart's, is found where it is read
         chart = f"{patient.name}'s chart" if patient and patient.name else ref or "a chart"
         found.append(
             _finding(
@@ -81,10 +81,11 @@ def account_findings(decision: AccountDecision) -> list[Finding]:
             f"{decision.email} is used by {names}, and not all of them may see {_chart_name(decision, patient)}: held."
         )
         found.append(_finding("shared-email", message, scope, patient=patient, email=email))
-    if not found:
-        charts = " and ".join(_chart_name(decision, patient) for patient in decision.kinship_clash)
-        message = f"{decision.email} is the address of both {names}; both may see {charts}."
-        alone = decision.kinship_clash[0] if len(decision.kinship_clash) == 1 else None
+    clashes = [patient for patient in decision.kinship_clash if patient not in decision.shared_charts]
+    if clashes:
+        charts = " and ".join(_chart_name(decision, patient) for patient in clashes)
+        message = f"{decision.email} is the address of a mother and a father at once, on {charts}: {names}."
+        alone = clashes[0] if len(clashes) == 1 else None
         found.append(_finding("shared-email", message, scope, patient=alone, email=email, severity=Severity.WARNING))
     return found
 
@@ -100,7 +101,7 @@ def own_chart_findings(own: Member, on_chart: Sequence[Member], elsewhere: Seque
         return []
     same = [
         other
-        for other in elsewhere
+        for other in sorted(elsewhere, key=lambda other: other.contact.ref)
         if other.outcome.current
         and not other.outcome.is_self
         and other.contact.role is not Role.SELF
@@ -140,7 +141,8 @@ def own_chart_findings(own: Member, on_chart: Sequence[Member], elsewhere: Seque
 def record_finding(record: Quarantined) -> Finding:
     """A record that was put aside: which, where it stood, what is wrong with it."""
     kind, _, _ = record.ref.partition("/")
-    what = f"{record.ref} ({record.origin})" if record.ref else f"A record at {record.origin}"
+    place = f" ({record.origin})" if record.origin else ""
+    what = f"{record.ref}{place}" if record.ref else f"A record at {record.origin}"
     return _finding(
         "record-unusable",
         f"{what} was put aside: {record.path}: {record.problem}.",

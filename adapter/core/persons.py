@@ -28,7 +28,10 @@ def name_words(name: str) -> tuple[frozenset[str], frozenset[str]]:
     folded = unicodedata.normalize("NFKD", name).casefold()
     words = _WORD.findall("".join(char for char in folded if not unicodedata.combining(char)))
     suffixes = frozenset(_GENERATIONS[word] for word in words[2:] if word in _GENERATIONS)
-    plain = [word for i, word in enumerate(words) if not (i >= 2 and word in _GENERATIONS) and word not in _TITLES]
+    named = [word for i, word in enumerate(words) if not (i >= 2 and word in _GENERATIONS)]
+    plain = [word for word in named if word not in _TITLES]
+    if len(plain) < 2:
+        plain = named  # Mr Smith and Mrs Smith are two people
     full = [word for word in plain if len(word) > 1]
     return frozenset(full if len(full) > 1 else plain), suffixes
 

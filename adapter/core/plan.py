@@ -135,7 +135,7 @@ class _Planner:
             if dependent is not None:
                 after = _wanted(dependent, before)
             elif before is not None and before.state is not GrantState.ENDED:
-                state, reason = lost_grant(before, contacts_now, self.decision.email_key)
+                state, reason = lost_grant(before, contacts_now)
                 after = msgspec.structs.replace(before, state=state, reason=reason, access=Access.NONE)
             else:
                 after = None
@@ -222,10 +222,14 @@ class _Planner:
 
 
 def _wanted(dependent: Dependent, before: Grant | None) -> Grant | None:
-    state = dependent.fresh if before is None or before.state is GrantState.ENDED else dependent.standing
-    if state is None:
-        return None
-    return dependent.grant(state)
+    fresh = before is None or before.state is GrantState.ENDED
+    state = dependent.fresh if fresh else dependent.standing
+    if state is not None:
+        return dependent.grant(state)
+    by_age = dependent.member.outcome.access
+    if before is not None and before.state is GrantState.ACTIVE and _WIDTH[by_age] < _WIDTH[before.access]:
+        return msgspec.structs.replace(before, access=by_age)
+    return None
 
 
 def _same(a: Grant, b: Grant) -> bool:

@@ -111,10 +111,10 @@ def _merge(
             if not again and not full and _newer(old["updated"], item.updated):
                 continue
             if isinstance(fact, Contact):
+                fact = _remembering(fact, _decode_contact(old["facts"]))
+                encoded = _encode(fact)
                 if old["patient"] != fact.patient:
                     left_charts.append(old["patient"])
-                if fact.authority is Authority.UNKNOWN:
-                    encoded = _encode(_remembering(fact, _decode_contact(old["facts"])))
         if old is None or old["seen_run"] != run:
             _count(merged, fact)
         merged.changed += 1
@@ -339,9 +339,16 @@ def _row(practice: str, run: int, fact: Fact, encoded: bytes, digest: str, updat
 
 
 def _remembering(fact: Contact, old: Contact) -> Contact:
-    """The contact with the last explicit Authority it was known to have: losing the field must not undo it."""
-    last = old.authority if old.authority is not Authority.UNKNOWN else old.last_authority
-    return msgspec.structs.replace(fact, last_authority=last)
+    """The contact with what must not be undone by losing a field: its last explicit Authority, and its last chart.
+
+    A contact whose chart reference is damaged stays on the chart it was on, held, with whatever it claimed there.
+    """
+    if fact.authority is Authority.UNKNOWN:
+        last = old.authority if old.authority is not Authority.UNKNOWN else old.last_authority
+        fact = msgspec.structs.replace(fact, last_authority=last)
+    if fact.patient_problem and old.patient:
+        fact = msgspec.structs.replace(fact, patient=old.patient)
+    return fact
 
 
 def _decode(table: sa.Table, facts: str) -> Fact:
