@@ -1,1 +1,78 @@
 """``adapter demo``: the whole story on this machine, with an invented practice."""
+
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from adapter.cli.base import DONE, FAILED, app
+
+if TYPE_CHECKING:
+    from adapter.sandbox.demo import Demo
+
+FOLDER = Path("demo")
+
+
+@app.command(rich_help_panel="Set up")
+def demo(
+    once: Annotated[
+        bool, typer.Option("--once", help="End after the story instead of staying to be played with.")
+    ] = False,
+    families: Annotated[
+        int, typer.Option(min=1, max=5000, help="How many families the practice has; the story needs 17.", metavar="N")
+    ] = 100,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The EHR's port; 0 takes a free one.", metavar="P")] = 0,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where the demo keeps its files.",
+            show_default="./demo; with --once, one that is removed",
+            metavar="DIR",
+        ),
+    ] = None,
+) -> int:
+    """See it work: a made-up practice, its EHR, mailbox and portal on this machine, and the adapter between them."""
+    from adapter.logs import configure_logs
+    from adapter.sandbox.demo import PRACTICE
+
+    configure_logs(practices=[PRACTICE], console=sys.stderr.isatty(), level="warning")
+    before = signal.signal(signal.SIGTERM, _stop)  # so that a stopped demo tidies up behind itself
+    try:
+        if folder is None and once:
+            with tempfile.TemporaryDirectory(prefix="adapter-demo-") as temporary:
+                return _tell(Path(temporary), families, port, once)
+        return _tell(folder or FOLDER, families, port, once)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _tell(folder: Path, families: int, port: int, once: bool) -> int:
+    from adapter.cli.story import tell_story
+    from adapter.sandbox.demo import running_demo
+
+    with running_demo(folder, families=families, port=port) as running:
+        tell_story(running, once=once)
+        return DONE if once or _stay(running) else FAILED
+
+
+def _stay(running: "Demo") -> bool:
+    """Keeps everything alive until Ctrl-C or SIGTERM, and says what happens meanwhile."""
+    from adapter.cli.story import News
+    from adapter.jobs.schedule import JobScheduler
+    from adapter.jobs.work import run_job
+    from adapter.schedule_files import JobName
+
+    news = News(running)
+
+    def job(practice: str, name: JobName) -> None:
+        run_job(running.app, practice, name)
+        news.tell()
+
+    return JobScheduler(running.app.scheduled, job).run(stop_seconds=10)
+
+
+def _stop(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt

@@ -1,5 +1,6 @@
 """Builds FHIR R4 Patients and RelatedPersons shaped as the ``family-contacts`` mapping reads them."""
 
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -23,6 +24,16 @@ ROLE_CODES = {
 """The practice's words for a role, and the v3-RoleCode that says the same."""
 
 Resource = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One family. ``case`` names what is special about it, ``shows`` says in a sentence what to learn from it."""
+
+    title: str
+    case: str
+    shows: str
+    resources: list[Resource]
 
 
 def born(today: date, years: int, days: int = 100) -> date:

@@ -1,26 +1,19 @@
 """The families of the demo: each shows something a practice admin gets asked about. All names are made up."""
 
-from dataclasses import dataclass
 from datetime import date, timedelta
 
-from adapter.sandbox.charts import CONTACT_ROLE, LANGUAGE, Resource, born, contact, patient
+from adapter.sandbox import parent_patients
+from adapter.sandbox.charts import CONTACT_ROLE, LANGUAGE, Family, born, contact, patient
 from adapter.sandbox.population import population, write_ndjson
 
-__all__ = ["SELF_ROW", "WITHDRAWN_ROW", "Family", "population", "story", "write_ndjson"]
+__all__ = ["EMAILLESS_ROW", "SELF_ROW", "WITHDRAWN_ROW", "Family", "population", "story", "write_ndjson"]
 
-SELF_ROW = "RelatedPerson/whitfield-erin-self"
-"""The demo makes this Self row an Other Relative: Erin Whitfield then sees herself beside her child."""
+SELF_ROW = "RelatedPerson/osei-imani-self"
+"""The demo makes this Self row an Other Relative: it was the only row with Imani Osei's e-mail address."""
+EMAILLESS_ROW = "RelatedPerson/osei-kofi-mother"
+"""The demo enters the same address here: Imani Osei then sees herself beside her child."""
 WITHDRAWN_ROW = "RelatedPerson/lindgren-elsa-father"
 """The demo sets this contact's Authority to None: Mats Lindgren then loses the chart."""
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """One family. ``shows`` says in a sentence, in the practice's words, what to learn from it."""
-
-    title: str
-    shows: str
-    resources: list[Resource]
 
 
 def story(today: date) -> list[Family]:
@@ -30,9 +23,7 @@ def story(today: date) -> list[Family]:
         _both_parents,
         _authority_not_right,
         _email_not_right,
-        _parent_listed_as_self,
-        _parents_who_are_patients,
-        _two_addresses,
+        *parent_patients.FAMILIES,
         _exclusive_beside_joint,
         _two_exclusives,
         _shared_mailbox_same_children,
@@ -51,6 +42,7 @@ def _siblings(today: date) -> Family:
     ben = patient("okafor-ben", "Ben Okafor", born(today, 7), "male")
     return Family(
         "Okafor",
+        "one mother, two children",
         "A mother of two children gets one account and one Welcome email, and sees both children.",
         [
             ada,
@@ -65,6 +57,7 @@ def _both_parents(today: date) -> Family:
     elsa = patient("lindgren-elsa", "Elsa Lindgren", born(today, 6), "female")
     return Family(
         "Lindgren",
+        "both parents, both Joint",
         "Mother and father both have Joint authority and an e-mail address, so each gets an account.",
         [
             elsa,
@@ -78,6 +71,7 @@ def _authority_not_right(today: date) -> Family:
     sami = patient("haddad-sami", "Sami Haddad", born(today, 3), "male")
     return Family(
         "Haddad",
+        "Authority missing, or None",
         "No Welcome email: the mother's Authority was never filled in, and the father's says None.",
         [
             sami,
@@ -91,6 +85,7 @@ def _email_not_right(today: date) -> Family:
     theo = patient("moreau-theo", "Theo Moreau", born(today, 9), "male")
     return Family(
         "Moreau",
+        "e-mail missing, or mistyped",
         "No Welcome email: the mother has no e-mail address on file, and the father's is mistyped.",
         [
             theo,
@@ -100,65 +95,11 @@ def _email_not_right(today: date) -> Family:
     )
 
 
-def _parent_listed_as_self(today: date) -> Family:
-    birth_date = born(today, 34)
-    erin = patient("whitfield-erin", "Erin Whitfield", birth_date, "female", email="erin.whitfield@mail.example")
-    max_ = patient("whitfield-max", "Max Whitfield", born(today, 2), "male")
-    return Family(
-        "Whitfield",
-        "A mother who is a patient herself: her own chart has only a Self row, so it stays closed to her.",
-        [
-            erin,
-            max_,
-            contact(erin, "self", "Erin Whitfield", "Self", "joint", "erin.whitfield@mail.example", birth_date),
-            contact(max_, "mother", "Erin Whitfield", "Mother", "joint", "erin.whitfield@mail.example", birth_date),
-        ],
-    )
-
-
-def _parents_who_are_patients(today: date) -> Family:
-    hers, his = born(today, 31), born(today, 33)
-    rosa = patient("abernathy-rosa", "Rosa Abernathy", hers, "female", email="rosa.abernathy@mail.example")
-    tom = patient("abernathy-tom", "Tom Abernathy", his, "male", email="tom.abernathy@mail.example")
-    june = patient("abernathy-june", "June Abernathy", born(today, 1), "female")
-    return Family(
-        "Abernathy",
-        "Two parents who are patients: Other Relative stands beside Self in her chart and instead of Self in his.",
-        [
-            rosa,
-            tom,
-            june,
-            contact(rosa, "self", "Rosa Abernathy", "Self", "joint", "rosa.abernathy@mail.example", hers),
-            contact(rosa, "relative", "Rosa Abernathy", "Other Relative", "joint", "rosa.abernathy@mail.example", hers),
-            contact(tom, "self", "Tom Abernathy", "Other Relative", "joint", "tom.abernathy@mail.example", his),
-            contact(june, "mother", "Rosa Abernathy", "Mother", "joint", "rosa.abernathy@mail.example", hers),
-            contact(june, "father", "Tom Abernathy", "Father", "joint", "tom.abernathy@mail.example", his),
-        ],
-    )
-
-
-def _two_addresses(today: date) -> Family:
-    birth_date = born(today, 38)
-    petra = patient("novak-petra", "Petra Novak", birth_date, "female", email="petra.novak@work.example")
-    filip = patient("novak-filip", "Filip Novak", born(today, 10), "male")
-    return Family(
-        "Novak",
-        "A mother who is a patient herself has one address in her own chart and another one in her son's.",
-        [
-            petra,
-            filip,
-            contact(
-                petra, "relative", "Petra Novak", "Other Relative", "joint", "petra.novak@work.example", birth_date
-            ),
-            contact(filip, "mother", "Petra Novak", "Mother", "joint", "petra@novak.example", birth_date),
-        ],
-    )
-
-
 def _exclusive_beside_joint(today: date) -> Family:
     nina = patient("castellano-nina", "Nina Castellano", born(today, 5), "female")
     return Family(
         "Castellano",
+        "Exclusive beside Joint",
         "The father's authority is Exclusive, so the mother's Joint authority opens nothing until staff settle it.",
         [
             nina,
@@ -172,6 +113,7 @@ def _two_exclusives(today: date) -> Family:
     jonas = patient("brandt-jonas", "Jonas Brandt", born(today, 8), "male")
     return Family(
         "Brandt",
+        "two Exclusives on one chart",
         "Both parents are marked Exclusive, which cannot be: nobody gets this chart until staff correct one of them.",
         [
             jonas,
@@ -186,6 +128,7 @@ def _shared_mailbox_same_children(today: date) -> Family:
     lev = patient("petrov-lev", "Lev Petrov", born(today, 6), "male")
     return Family(
         "Petrov",
+        "one mailbox, same children",
         "Mother and father share one mailbox and have the same children: one account for both, and a note to staff.",
         [
             mila,
@@ -207,6 +150,7 @@ def _shared_mailbox_other_children(today: date) -> Family:
     marc = patient("dubois-marc", "Marc Dubois", born(today, 11), "male")
     return Family(
         "Dubois",
+        "one mailbox, other children",
         "Mother and father share one mailbox, but the older boy is only his: that chart waits until staff decide.",
         [
             lou,
@@ -222,6 +166,7 @@ def _teenagers_own_address(today: date) -> Family:
     asha = patient("iyer-asha", "Asha Iyer", born(today, 15), "female", email="asha.iyer@mail.example")
     return Family(
         "Iyer",
+        "a teenager's own address",
         "The guardian's row carries the teenager's own e-mail address: the Welcome email would go to the wrong person.",
         [asha, contact(asha, "guardian", "Lakshmi Raman", "Legal Guardian", "joint", "asha.iyer@mail.example")],
     )
@@ -232,6 +177,7 @@ def _grown_up(today: date) -> Family:
     freja = patient("sorensen-freja", "Freja Sorensen", born(today, 16), "female")
     return Family(
         "Sorensen",
+        "a child who turned 18",
         "The son turned 18 last month: his mother still sees his sister's chart, but no longer his.",
         [
             nils,
@@ -247,6 +193,7 @@ def _contacts_that_no_longer_count(today: date) -> Family:
     ended = {"start": born(today, 3).isoformat(), "end": (today - timedelta(days=30)).isoformat()}
     return Family(
         "Mbeki",
+        "contacts that have ended",
         "The grandmother has the account: the mother's row is inactive and the foster father's placement has ended.",
         [
             zola,
@@ -265,6 +212,7 @@ def _charts_that_no_longer_count(today: date) -> Family:
     charts = (ines, duplicate, rui)
     return Family(
         "Ferreira",
+        "merged chart, deceased child",
         "One chart was merged into another and one child has died: only the living child's current chart is opened.",
         [
             *charts,
@@ -282,6 +230,7 @@ def _spanish_and_emergency_contact(today: date) -> Family:
     emergency = [{"coding": [{"system": CONTACT_ROLE, "code": "C", "display": "Emergency Contact"}]}]
     return Family(
         "Ramirez",
+        "Spanish; emergency contact",
         "The mother gets her Welcome email in Spanish; a neighbor listed only as emergency contact gets none.",
         [
             diego,

@@ -40,9 +40,9 @@ FINDINGS = {
     "authority-unknown": 1,
     "email-invalid": 1,
     "email-mismatch": 1,
-    "email-missing": 2,
+    "email-missing": 3,
     "role-unknown": 1,
-    "self-only": 2,
+    "self-only": 3,
     "shared-email": 3,
 }
 

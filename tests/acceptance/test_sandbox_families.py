@@ -14,7 +14,7 @@ from fhir.resources.R4B.patient import Patient
 from fhir.resources.R4B.relatedperson import RelatedPerson
 
 from adapter.sandbox.charts import AUTHORITY, born
-from adapter.sandbox.families import SELF_ROW, WITHDRAWN_ROW, Family, population, story, write_ndjson
+from adapter.sandbox.families import EMAILLESS_ROW, SELF_ROW, WITHDRAWN_ROW, Family, population, story, write_ndjson
 
 TODAY = date(2026, 11, 23)
 MODELS: dict[str, Any] = {"Patient": Patient, "RelatedPerson": RelatedPerson}
@@ -58,6 +58,7 @@ def test_each_family_says_in_one_sentence_what_it_shows() -> None:
     for family in families:
         assert family.shows.endswith(".")
         assert family.shows.count(".") == 1
+        assert 0 < len(family.case) <= 30
 
 
 def test_nobody_in_the_story_has_an_address_that_could_exist() -> None:
@@ -85,10 +86,14 @@ def test_ages_are_right_whatever_the_day(today: date) -> None:
     assert all(age(born(today, years, days).isoformat(), today) == years for years in range(40) for days in range(365))
 
 
-def test_the_two_rows_the_demo_edits_are_what_it_says() -> None:
+def test_the_rows_the_demo_edits_are_what_it_says() -> None:
     rows = {f"RelatedPerson/{item['id']}": item for family in story(TODAY) for item in family.resources}
     assert rows[SELF_ROW]["relationship"][0]["text"] == "Self"
-    assert authority(rows[SELF_ROW]) == "joint"
+    assert authority(rows[SELF_ROW]) == authority(rows[EMAILLESS_ROW]) == "joint"
+    holders = [ref for ref, row in rows.items() if set(emails(row)) & set(emails(rows[SELF_ROW]))]
+    assert holders == [SELF_ROW]
+    assert rows[EMAILLESS_ROW]["name"] == rows[SELF_ROW]["name"]
+    assert emails(rows[EMAILLESS_ROW]) == []
     assert authority(rows[WITHDRAWN_ROW]) == "joint"
     assert emails(rows[WITHDRAWN_ROW])
 

@@ -1,0 +1,249 @@
+"""What the demo tells, step by step: the real output of the real jobs, and a sentence or two before each."""
+
+import re
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+from rich.padding import Padding
+from rich.text import Text
+
+from adapter.bootstrap import actor
+from adapter.cli.base import out, table
+from adapter.cli.progress import progress_bar
+from adapter.cli.render import show_accounts, show_delivery, show_explanation, show_plan, show_run, show_widgets
+from adapter.core.plan import Action
+from adapter.jobs.explain import explain
+from adapter.jobs.publish import publish, status, watch
+from adapter.jobs.release import release
+from adapter.jobs.sync import Request, plan, sync
+from adapter.jobs.work import deliver_all
+from adapter.sandbox.demo import PRACTICE, Demo, family_results, follow_the_remedy, withdraw_authority
+from adapter.sandbox.mailbox import Received
+
+ASKED_ABOUT = "imani.osei@mail.example"
+_TOKEN = re.compile(r"(?<=token=)([\w-]{4})[\w-]+")
+
+
+def tell_story(demo: Demo, *, once: bool) -> None:
+    """Plays the story from the first sync to the first change, on a demo that has not synced yet."""
+    _practice(demo, once=once)
+    run = _first_sync(demo)
+    _question(demo)
+    _release(demo, run)
+    _widget(demo)
+    _changes(demo)
+    demo.clock.catch_up()
+    _what_next(demo, once=once)
+
+
+def _practice(demo: Demo, *, once: bool) -> None:
+    _heading(1, "A practice, its EHR and its parents")
+    families = len(demo.families) + demo.others
+    _say(
+        f"Main Street Pediatrics does not exist. Its EHR has {demo.records:,} records of {families:,} families: "
+        f"Patients, and the Family Contacts on their charts. {len(demo.families)} of the families show what a practice "
+        "gets asked about. Everything runs on this machine, and all names are made up.\n"
+    )
+    rows = table("", "")
+    rows.show_header = False
+    rows.add_row("EHR (FHIR)", demo.ehr.base_url)
+    rows.add_row("Mailbox (SMTP)", f"{demo.mailbox.host}:{demo.mailbox.port}")
+    rows.add_row("Portal", "the one that comes with the adapter")
+    rows.add_row("Configuration", "in a temporary folder, removed at the end" if once else str(demo.config))
+    out.print(Padding(rows, (0, 0, 0, 2)))
+
+
+def _first_sync(demo: Demo) -> int:
+    _heading(2, "The first sync: who gets an account, and who does not")
+    with progress_bar(PRACTICE) as progress:
+        app = demo.app
+        request = Request(full=True, actor=actor())
+        report = sync(app.engine, app.practices[PRACTICE], request, clock=demo.clock, progress=progress)
+        results = family_results(demo)
+    show_run(report)
+    _say("\nFamily by family; the last column has the rules that kept somebody out:")
+    rows = table("family", "what is special", "accounts", "charts", "left out because")
+    for column in rows.columns[:4]:
+        column.no_wrap = True
+    rows.columns[2].justify = "right"
+    for result in results:
+        charts = f"{result.open_charts} of {result.charts}"
+        why = Text("\n".join(result.left_out), "yellow")
+        rows.add_row(result.family.title, result.family.case, str(result.accounts or "-"), charts, why)
+    out.print(rows)
+    if demo.others:
+        accounts = len(demo.open_accounts()) - sum(result.accounts for result in results)
+        _say(f"\nThe {demo.others:,} other families get {accounts:,} accounts.")
+    return int(report["run"])
+
+
+def _question(demo: Demo) -> None:
+    _heading(3, "\u201cWhy didn't this parent get the Welcome email?\u201d")
+    _say("Imani Osei calls. She is a patient of the practice herself, like her son. Staff ask:")
+    _command(demo, f"explain {ASKED_ABOUT}")
+    show_explanation(explain(demo.app.engine, demo.app.practices[PRACTICE], ASKED_ABOUT, clock=demo.clock), None)
+
+
+def _release(demo: Demo, run: int) -> None:
+    _heading(4, "The Welcome emails go out")
+    _say(
+        "The first run of a practice holds its Welcome emails, so that nobody writes to thousands of parents by "
+        "accident. Staff have looked at the accounts and release them."
+    )
+    _command(demo, f"release {run}")
+    released = release(demo.app.engine, run, actor=actor(), now=demo.clock())
+    out.print(f"Released {released.welcome:,} Welcome email(s).")
+    _command(demo, "deliver")
+    show_delivery(deliver_all(demo.app))
+    mails = demo.mailbox.messages
+    _say(f"\n{len(mails):,} mails arrived: one for each account that may open a chart. The first family's:")
+    first = next(row for row in demo.families[0].resources if row["resourceType"] == "RelatedPerson")
+    addresses = {point["value"] for point in first["telecom"]}
+    _show_mail(next(mail for mail in mails if addresses & set(mail.recipients)))
+    _say("No mail names a child: the link leads to a page where the parent chooses a password.")
+
+
+def _widget(demo: Demo) -> None:
+    app, engine = demo.app, demo.app.engine
+    _heading(5, "The payment widget")
+    _say("The practice is paid through InstaMed. Its widget is published to the portal's home page.")
+    _command(demo, "widgets publish")
+    publish(engine, practice=PRACTICE, desired=app.widgets[PRACTICE], now=demo.clock(), actor=actor())
+    deliver_all(app)
+    show_widgets(status(engine, practices=[PRACTICE]))
+    demo.clock.forward(timedelta(minutes=20))
+    _say("\nThe demo does not wait: it moves its own clock on by 20 minutes, and the adapter reads the page back.")
+    _command(demo, "widgets")
+    watch(
+        engine,
+        practice=PRACTICE,
+        desired=app.widgets[PRACTICE],
+        portal=app.portals[PRACTICE],
+        policy=app.practices[PRACTICE].policy,
+        now=demo.clock,
+    )
+    show_widgets(status(engine, practices=[PRACTICE]))
+
+
+def _changes(demo: Demo) -> None:
+    app, practice = demo.app, demo.app.practices[PRACTICE]
+    _heading(6, "Two families change in the EHR")
+    helped, withdrawn = follow_the_remedy(demo.ehr), withdraw_authority(demo.ehr)
+    _say(
+        "Staff follow the advice for Imani Osei: in her own chart Self becomes Other Relative, and her son's chart "
+        "gets the same e-mail address. In the Lindgren family the father's Authority is withdrawn. What would a "
+        "sync do now?"
+    )
+    _command(demo, "plan")
+    actions: list[Action] = []
+    request = Request(actor=actor())
+    with progress_bar(PRACTICE) as progress:
+        shown = plan(app.engine, practice, request, clock=demo.clock, progress=progress, take=actions.extend)
+        show_plan(shown | {"actions": [_row(action) for action in actions]})
+        _command(demo, "sync")
+        report = sync(app.engine, practice, request, clock=demo.clock, progress=progress)
+    show_run(report)
+    _say(
+        f"\nOf {demo.records:,} records the EHR was asked only for those that changed: {report['read']['resources']}. "
+        "Welcome emails are not held any more."
+    )
+    before = len(demo.mailbox.messages)
+    _command(demo, "deliver")
+    show_delivery(deliver_all(app))
+    out.print()
+    show_accounts(demo.accounts(helped, withdrawn), None)
+    for mail in demo.mailbox.messages[before:]:
+        out.print(f"\nNew mail to {', '.join(mail.recipients)}: {mail.message['Subject']}", markup=False)
+    _say(
+        "\nImani Osei got her Welcome email and sees herself beside her son. Mats Lindgren's account opens nothing any "
+        "more. Every line above has its reason in the audit trail."
+    )
+
+
+def _row(action: Action) -> dict[str, str | None]:
+    return {
+        "action": str(action.action),
+        "account": action.account,
+        "patient": action.patient,
+        "reason": action.reason,
+    }
+
+
+def _what_next(demo: Demo, *, once: bool) -> None:
+    _heading(7, "What to try next")
+    if once:
+        _say("This demo ends here and leaves nothing behind. To stay and play with it, leave out --once.")
+        _say("For your own practice:")
+        for command in ("init", "check", "plan", "sync"):
+            out.print(f"  {_program()} {command}", markup=False)
+        return
+    row = f"{demo.ehr.base_url}/RelatedPerson/haddad-sami-father"
+    _say("Everything stays up until you press Ctrl-C. In another terminal:")
+    lines = [
+        f"export ADAPTER_CONFIG={demo.config}",
+        f"{_program()} findings",
+        f"{_program()} accounts",
+        f"{_program()} explain Patient/castellano-nina",
+        f"{_program()} register grace.okafor@mail.example",
+    ]
+    for line in lines:
+        out.print(f"  {line}", markup=False, soft_wrap=True)
+    _say("\nOr change a family, as the EHR's staff would: this gives Omar Haddad Authority Joint.")
+    out.print(f"  row={row}", markup=False, soft_wrap=True)
+    out.print(
+        """  curl -s $row | sed 's/"none"/"joint"/' | curl -so /dev/null -T - $row""", markup=False, soft_wrap=True
+    )
+    _say("\nWithin half a minute the next sync finds it, and what happened is told here.\n")
+
+
+class News:
+    """Tells what happened since it was last asked: runs that changed something, and mail that arrived."""
+
+    def __init__(self, demo: Demo) -> None:
+        self._demo = demo
+        self._run = max((run["run"] for run in demo.runs_since(0)), default=0)
+        self._mails = len(demo.mailbox.messages)
+
+    def tell(self) -> None:
+        for run in self._demo.runs_since(self._run):
+            self._run = run["run"]
+            if run["changes"] or run["problems"]:
+                out.print()
+                show_run(run)
+        mails = self._demo.mailbox.messages
+        for mail in mails[self._mails :]:
+            out.print(f"\nNew mail to {', '.join(mail.recipients)}: {mail.message['Subject']}", markup=False)
+        self._mails = len(mails)
+
+
+def _heading(number: int, title: str) -> None:
+    out.print()
+    out.rule(Text(f"{number}  {title}", "bold"), align="left", style="dim")
+    out.print()
+
+
+def _say(sentences: str) -> None:
+    out.print(sentences, markup=False)
+
+
+def _command(demo: Demo, arguments: str) -> None:
+    out.print(Text(f"\n$ adapter {arguments}", "cyan"))
+
+
+def _program() -> str:
+    """The command as it was called: ``adapter``, or where it lies in a virtual environment."""
+    called = Path(sys.argv[0])
+    if called.name != "adapter":
+        return "python -m adapter"
+    return str(called) if called.parent.name == "bin" and not called.is_absolute() else "adapter"
+
+
+def _show_mail(mail: Received) -> None:
+    """A mail as it arrived, its link shortened: whoever has the whole link can set the password."""
+    message = mail.message
+    body = message.get_body(("plain",))
+    head = f"To:       {message['To']}\nSubject:  {message['Subject']}"
+    paragraphs = "\n".join((body.get_content() if body else "").splitlines()).split("\n\n")[:4]
+    shown = _TOKEN.sub(r"\1…", "\n\n".join([head, *paragraphs, "…"]))
+    out.print(Padding(Text(shown, "dim"), (1, 2)))

@@ -1,0 +1,263 @@
+"""A whole practice on this machine: EHR, mailbox and portal on loopback, and an adapter configured for them."""
+
+import fcntl
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from adapter.bootstrap import App, build
+from adapter.core.email import email_key
+from adapter.core.state import GrantState
+from adapter.errors import FatalError
+from adapter.jobs.explain import explain
+from adapter.sandbox.charts import Family, Resource
+from adapter.sandbox.ehr import SandboxEhr
+from adapter.sandbox.families import EMAILLESS_ROW, SELF_ROW, WITHDRAWN_ROW, population, story
+from adapter.sandbox.mailbox import Mailbox
+from adapter.settings import load_settings
+from adapter.store import runs, views
+from adapter.store.engine import read
+
+PRACTICE = "main-street"
+ZONE = "America/New_York"
+STORY_BEGINS = timedelta(minutes=30)
+"""How long before now the first sync is: what follows then never lies in the future."""
+_CHARTS_ENTERED = timedelta(days=1)
+_MARKER = "# Written by `adapter demo`"
+
+_CONFIG = """{marker} for a practice that does not exist; the next demo writes it anew.
+# While the demo runs, every command works with it: adapter --config {path} accounts
+
+[store]
+url = "sqlite:///var/adapter.db"
+key_file = "var/adapter.key"
+
+[mail]
+kind = "smtp"
+host = "{mail_host}"
+port = {mail_port}
+security = "none"
+
+[[practice]]
+id = "{practice}"
+name = "Main Street Pediatrics"
+schedule = "demo"
+time_zone = "{zone}"
+phone = "+1 555 0100"
+
+[practice.ehr]
+kind = "fhir"
+base_url = "{base_url}"
+
+[practice.portal]
+kind = "embedded"
+
+[practice.merchant]
+vendor = "instamed"
+"""
+
+_SCHEDULE = """{marker}: as the default schedule, at a pace one can watch.
+
+[[job]]
+name = "sync"
+every = "15 seconds"
+
+[[job]]
+name = "deliver"
+every = "5 seconds"
+
+[[job]]
+name = "widgets"
+every = "1 minute"
+"""
+
+
+class DemoClock:
+    """The time of the whole demo. It starts in the past and is moved on by hand, never beyond the real time."""
+
+    def __init__(self, behind: timedelta) -> None:
+        self._behind = behind
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) - self._behind
+
+    def forward(self, step: timedelta) -> None:
+        self._behind = max(timedelta(), self._behind - step)
+
+    def catch_up(self) -> None:
+        """From now on it is the real time."""
+        self._behind = timedelta()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demo:
+    """The demo while it runs."""
+
+    folder: Path
+    app: App
+    ehr: SandboxEhr
+    mailbox: Mailbox
+    clock: DemoClock
+    families: list[Family]
+    """Those of the story; ``others`` are so many more that make it a practice."""
+    others: int
+    records: int
+    """How many Patients and Family Contacts the EHR has."""
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "config.toml"
+
+    def accounts(self, *emails: str) -> list[dict[str, Any]]:
+        """Accounts in the shape of ``adapter accounts --json``: those of these addresses, or all."""
+        with read(self.app.engine) as connection:
+            found = views.accounts(connection, [PRACTICE])
+        return [account for account in found if not emails or account["email"] in emails]
+
+    def open_accounts(self) -> list[dict[str, Any]]:
+        """The accounts that may open a chart."""
+        active = GrantState.ACTIVE
+        return [one for one in self.accounts() if any(chart["state"] == active for chart in one["dependents"])]
+
+    def runs_since(self, number: int) -> list[dict[str, Any]]:
+        """Later runs in the shape of ``adapter runs --json``, oldest first."""
+        with read(self.app.engine) as connection:
+            return [run for run in reversed(runs.listing(connection, [PRACTICE])) if run["run"] > number]
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyResult:
+    """What became of one family: accounts, charts that somebody may open, and why the other rows open nothing."""
+
+    family: Family
+    accounts: int
+    open_charts: int
+    charts: int
+    left_out: tuple[str, ...]
+    """Reason codes, in the order of the family's contacts."""
+
+
+@contextmanager
+def running_demo(folder: Path, *, families: int, port: int = 0) -> Iterator[Demo]:
+    """Fills ``folder`` and runs everything inside the block; the folder stays, the servers do not.
+
+    ``families`` beyond those of the story are generated. Nothing is synced yet. Raises FatalError when the folder holds
+    something that no demo wrote, when another demo runs in it, or when the port is taken.
+    """
+    with _own_folder(folder):
+        clock = DemoClock(_CHARTS_ENTERED)
+        today = clock().astimezone(ZoneInfo(ZONE)).date() + _CHARTS_ENTERED
+        families_told = story(today)
+        others = max(0, families - len(families_told))
+        resources = [resource for family in families_told for resource in family.resources]
+        resources += population(others, today=today)
+        ehr = SandboxEhr(resources, port=port, clock=clock)
+        clock.forward(_CHARTS_ENTERED - STORY_BEGINS)
+        with ehr, Mailbox() as mailbox:
+            app = _configured(folder, ehr, mailbox, clock)
+            try:
+                yield Demo(
+                    folder=folder,
+                    app=app,
+                    ehr=ehr,
+                    mailbox=mailbox,
+                    clock=clock,
+                    families=families_told,
+                    others=others,
+                    records=len(resources),
+                )
+            finally:
+                app.engine.dispose()
+
+
+def family_results(demo: Demo) -> list[FamilyResult]:
+    """Each family of the story as the accounts are now."""
+    opened: dict[str, set[str]] = {}
+    for account in demo.open_accounts():
+        for dependent in account["dependents"]:
+            if dependent["state"] == GrantState.ACTIVE:
+                opened.setdefault(dependent["patient"], set()).add(email_key(account["email"]))
+    practice = demo.app.practices[PRACTICE]
+    results = []
+    for family in demo.families:
+        charts = [f"Patient/{item['id']}" for item in family.resources if item["resourceType"] == "Patient"]
+        reasons: list[str] = []
+        for row in (item for item in family.resources if item["resourceType"] == "RelatedPerson"):
+            if email_key(_email(row)) not in opened.get(row["patient"]["reference"], ()):
+                ref = f"RelatedPerson/{row['id']}"
+                reasons.append(explain(demo.app.engine, practice, ref, clock=demo.clock).reason)
+        accounts = set().union(*(opened.get(chart, set()) for chart in charts))
+        results.append(
+            FamilyResult(
+                family,
+                len(accounts),
+                sum(chart in opened for chart in charts),
+                len(charts),
+                tuple(dict.fromkeys(reasons)),
+            )
+        )
+    return results
+
+
+def follow_the_remedy(ehr: SandboxEhr) -> str:
+    """What the FAQ advises for a parent with only a Self row: another Role there, the same address in the child's.
+
+    Returns the address.
+    """
+    email = _email(ehr.change_role(SELF_ROW, "Other Relative"))
+    ehr.change_email(EMAILLESS_ROW, email)
+    return email
+
+
+def withdraw_authority(ehr: SandboxEhr) -> str:
+    """Sets one parent's Authority to None; returns the parent's address."""
+    return _email(ehr.change_authority(WITHDRAWN_ROW, "none"))
+
+
+def _email(row: Resource) -> str:
+    return next((point["value"] for point in row["telecom"] if point["system"] == "email"), "")
+
+
+def _configured(folder: Path, ehr: SandboxEhr, mailbox: Mailbox, clock: Callable[[], datetime]) -> App:
+    path = folder / "config.toml"
+    text = _CONFIG.format(
+        marker=_MARKER,
+        path=path,
+        mail_host=mailbox.host,
+        mail_port=mailbox.port,
+        practice=PRACTICE,
+        zone=ZONE,
+        base_url=ehr.base_url,
+    )
+    path.write_text(text, encoding="utf-8")
+    schedule = folder / "schedules" / "demo.toml"
+    schedule.parent.mkdir()
+    schedule.write_text(_SCHEDULE.format(marker=_MARKER), encoding="utf-8")
+    return build(load_settings(path), folder.resolve(), clock=clock)
+
+
+@contextmanager
+def _own_folder(folder: Path) -> Iterator[None]:
+    """Makes the folder, or empties it of what an earlier demo left; nobody else's file is ever touched."""
+    config = folder / "config.toml"
+    if folder.exists() and not folder.is_dir():
+        raise FatalError(f"{folder} is not a folder. Move it away, or name another one with --folder.")
+    known = {"config.toml", "lock", "schedules", "var"}
+    if folder.exists() and any(folder.iterdir()):
+        ours = config.is_file() and config.read_text(encoding="utf-8", errors="replace").startswith(_MARKER)
+        if not ours or {item.name for item in folder.iterdir()} - known:
+            raise FatalError(f"{folder} holds other files. Move it away, or name another folder with --folder.")
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise FatalError(f"A demo is running in {folder} already. Stop it first, or name another folder.") from None
+        for name in ("schedules", "var"):
+            shutil.rmtree(folder / name, ignore_errors=True)
+        yield
