@@ -1,4 +1,4 @@
-"""The command line: each module adds its commands to ``app``; ``run`` turns every error into one clear line and an exit code.
+"""The command line: each module adds commands to ``app``; ``run`` turns every error into one line and an exit code.
 
 0 done · 1 failed or incomplete · 2 usage or configuration · 3 done, but something is held for a human.
 """
@@ -7,7 +7,7 @@ import gc
 import os
 from collections.abc import Sequence
 
-import click
+from typer.exceptions import Abort, Exit, TyperException
 
 from adapter.cli import demo, look, service, setup, widgets, work
 from adapter.cli.base import FAILED, USAGE, app, tell
@@ -28,13 +28,15 @@ def run(arguments: Sequence[str]) -> int:
     try:
         result = app(_config_first(arguments), prog_name="adapter", standalone_mode=False)
         return result if isinstance(result, int) else 0
-    except click.exceptions.Exit as stop:
+    except Exit as stop:
         return stop.exit_code
-    except (click.exceptions.Abort, KeyboardInterrupt):
+    except (Abort, KeyboardInterrupt):
         tell("Stopped; nothing more was done.")
         return FAILED
-    except click.ClickException as error:
-        error.show()
+    except TyperException as error:
+        message = error.format_message()
+        hint = "" if "Usage:" in message else f" What it takes: {_command(error)} --help"
+        tell(message + hint)
         return USAGE
     except ConfigError as error:
         for fault in error.faults:
@@ -54,6 +56,11 @@ def run(arguments: Sequence[str]) -> int:
             f"Set {DEBUG_ENV}=1 to see where, and report it without any patient's data."
         )
         return FAILED
+
+
+def _command(error: TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    return str(context.command_path) if context is not None else "adapter"
 
 
 def _config_first(arguments: Sequence[str]) -> list[str]:

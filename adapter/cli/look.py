@@ -13,7 +13,7 @@ Limit = Annotated[int, typer.Option(min=1, max=100_000, help="Show at most so ma
 @app.command(rich_help_panel="Look")
 def accounts(
     context: typer.Context,
-    email: Annotated[str | None, typer.Argument(help="One parent's e-mail address.", metavar="[EMAIL]")] = None,
+    email: Annotated[str | None, typer.Argument(help="One parent's e-mail address.", metavar="EMAIL")] = None,
     practice: PracticeId = None,
     json: Json = False,
 ) -> int:

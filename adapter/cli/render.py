@@ -80,7 +80,8 @@ def show_run(report: dict[str, Any]) -> None:
     held = report["held"]
     if held.get("welcome"):
         out.print(
-            f"\n{held['welcome']:,} Welcome email(s) wait for you. Look at `adapter accounts`, then: adapter release {report['run']}",
+            f"\n{held['welcome']:,} Welcome email(s) wait for you. Look at `adapter accounts`, then: "
+            f"adapter release {report['run']}",
             markup=False,
         )
     if report["findings"]:

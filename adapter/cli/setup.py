@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from adapter.cli.base import DONE, FAILED, app, load, out, print_json, Json, tell
+from adapter.cli.base import DONE, FAILED, Json, app, load, out, print_json, tell
 from adapter.ehr import Check
 from adapter.errors import AdapterError, ConfigError
 

@@ -171,30 +171,34 @@ def _row(action: Action) -> dict[str, str | None]:
 
 
 def _what_next(demo: Demo, *, once: bool) -> None:
-    _heading(7, "What to try next")
-    if once:
-        _say("This demo ends here and leaves nothing behind. To stay and play with it, leave out --once.")
-        _say("For your own practice:")
-        for command in ("init", "check", "plan", "sync"):
-            out.print(f"  {_program()} {command}", markup=False)
-        return
-    row = f"{demo.ehr.base_url}/RelatedPerson/haddad-sami-father"
-    _say("Everything stays up until you press Ctrl-C. In another terminal:")
-    lines = [
-        f"export ADAPTER_CONFIG={demo.config}",
-        f"{_program()} findings",
-        f"{_program()} accounts",
-        f"{_program()} explain Patient/castellano-nina",
-        f"{_program()} register grace.okafor@mail.example",
-    ]
-    for line in lines:
-        out.print(f"  {line}", markup=False, soft_wrap=True)
-    _say("\nOr change a family, as the EHR's staff would: this gives Omar Haddad Authority Joint.")
-    out.print(f"  row={row}", markup=False, soft_wrap=True)
-    out.print(
-        """  curl -s $row | sed 's/"none"/"joint"/' | curl -so /dev/null -T - $row""", markup=False, soft_wrap=True
+    _heading(7, "In short, and what to try next")
+    found = demo.runs_since(0)[-1]["findings"]
+    _say(
+        f"{demo.records:,} records became {len(demo.open_accounts()):,} accounts that may open a chart. "
+        f"{len(demo.mailbox.messages):,} Welcome emails left, each once. {sum(found.values()):,} findings wait for "
+        "staff, each with the step that fixes it.\n"
     )
-    _say("\nWithin half a minute the next sync finds it, and what happened is told here.\n")
+    if once:
+        _say("This demo ends here and leaves nothing behind. To play with it, leave out --once.")
+        _say("For a practice of your own:\n")
+        _try(
+            ("init", "writes config.toml, which explains itself"),
+            ("check", "looks at the EHR, the portal, mail and the database"),
+            ("plan", "shows what a sync would do, and changes nothing"),
+        )
+        return
+    _say("Everything stays up until you press Ctrl-C. In another terminal:\n")
+    _line(f"export ADAPTER_CONFIG={demo.config}")
+    _try(
+        ("findings", "what staff should look at, and the fix"),
+        ("accounts", "who may open which chart"),
+        ("explain Patient/castellano-nina", "why this mother may not"),
+        ("register grace.okafor@mail.example", "send it again"),
+    )
+    _say("\nOr change a family, as the EHR's staff would: this sets Omar Haddad's Authority to Joint.\n")
+    _line(f"row={demo.ehr.base_url}/RelatedPerson/haddad-sami-father")
+    _line("""curl -s $row | sed 's/"none"/"joint"/' | curl -so /dev/null -T - $row""")
+    _say("\nThe next sync finds it within half a minute; what happens is told here.")
 
 
 class News:
@@ -229,6 +233,19 @@ def _say(sentences: str) -> None:
 
 def _command(demo: Demo, arguments: str) -> None:
     out.print(Text(f"\n$ adapter {arguments}", "cyan"))
+
+
+def _try(*commands: tuple[str, str]) -> None:
+    """Commands as one types them, each with what it does."""
+    typed = [f"{_program()} {command}" for command, _ in commands]
+    width = max(map(len, typed))
+    for line, (_, what) in zip(typed, commands, strict=True):
+        _line(f"{line:<{width}}  # {what}")
+
+
+def _line(command: str) -> None:
+    """A line to copy: never wrapped."""
+    out.print(f"  {command}", markup=False, soft_wrap=True)
 
 
 def _program() -> str:

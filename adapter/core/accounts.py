@@ -122,9 +122,9 @@ def _same(a: Contact, b: Contact) -> bool:
     """
     if {a.role, b.role} == {Role.MOTHER, Role.FATHER}:
         return False
-    if a.patient == b.patient and a.role is not b.role and Role.SELF not in (a.role, b.role):
-        if not a.birth_date or a.birth_date != b.birth_date:
-            return False
+    twice = a.patient == b.patient and a.role is not b.role and Role.SELF not in (a.role, b.role)
+    if twice and (not a.birth_date or a.birth_date != b.birth_date):
+        return False
     if a.names and a.names[:1] == b.names[:1] and a.birth_date == b.birth_date:
         return True
     return same_person(a.names, a.birth_date, b.names, b.birth_date)
@@ -155,7 +155,7 @@ def _preference(member: Member) -> tuple[bool, bool, bool, int, str]:
 
 
 def _contradicted(best: Member, rows: Sequence[Member], people: Sequence[Sequence[Member]]) -> bool:
-    """Whether the same person stands on the chart a second time with Authority None: nobody can tell which row is right."""
+    """Whether the same person stands on the chart once more, with Authority None: nobody can tell which is right."""
     if len(rows) < 2:
         return False
     person = next((person for person in people if best in person), ())

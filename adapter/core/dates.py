@@ -1,4 +1,4 @@
-"""FHIR dates and periods as the rules need them: earliest possible birth date, age, first and last moment of a period."""
+"""FHIR dates and periods as the rules need them: earliest birth date, age, first and last moment of a period."""
 
 import calendar
 import re
@@ -11,7 +11,7 @@ _DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?\Z")
 
 
 def earliest_birth(text: str, today: date) -> date | None:
-    """The earliest day a FHIR ``birthDate`` can mean; None when missing, malformed, in the future or over 130 years ago.
+    """The earliest day a FHIR ``birthDate`` can mean; None when missing, malformed, to come, or over 130 years ago.
 
     A partial date counts as its first day, so that nobody is taken for younger than they may be.
     Source: https://hl7.org/fhir/R4/datatypes.html#date

@@ -154,7 +154,7 @@ def _claims(contacts: tuple[Contact, ...], policy: Policy, now: datetime) -> Cla
 def _claims_exclusive(contact: Contact, policy: Policy, now: datetime) -> bool:
     """Whether the contact has, or was last known to have, Exclusive Authority and nothing explicit has ended it.
 
-    A missing e-mail address, an unknown role or a damaged record does not end it: custody is not lost by a typing error.
+    A missing e-mail address, an unknown role, a damaged record do not end it: nobody loses custody by a typing error.
     """
     authority = authority_of(contact, policy)
     remembered = authority is Authority.UNKNOWN and contact.last_authority is Authority.EXCLUSIVE
@@ -168,7 +168,7 @@ def _claims_exclusive(contact: Contact, policy: Policy, now: datetime) -> bool:
 
 
 def _belongs(contact: Contact, person: tuple[Contact, ...] | list[Contact]) -> bool:
-    """Whether the contact is one of this person's, or the same person entered again: the same address, a matching name."""
+    """Whether the contact is one of this person's, or the same person again: the same address, a matching name."""
     return any(
         contact.ref == other.ref
         or (

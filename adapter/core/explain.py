@@ -1,4 +1,4 @@
-"""Why a parent did or did not get the Welcome email: one sentence, the step that fixes it, and how the rules got there."""
+"""Why a parent did or did not get the Welcome email: one sentence, the step that fixes it, and how it came about."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,35 +6,29 @@ from typing import Any
 
 import msgspec
 
-from adapter.core.accounts import AccountDecision, Dependent, Member
+from adapter.core.accounts import AccountDecision, Dependent
 from adapter.core.decide import PASSED, Step
-from adapter.core.facts import Contact, Patient
-from adapter.core.reasons import ELIGIBLE, FIRST_RUN, ORDER, REASONS
-from adapter.core.state import Account, AccountStatus, EffectState, Grant, GrantState
+from adapter.core.facts import Patient
+from adapter.core.reasons import ELIGIBLE, ORDER, REASONS
+from adapter.core.sentences import (
+    Row,
+    WelcomeView,
+    because_of,
+    chart_of,
+    describe,
+    grant_step,
+    mailbox_steps,
+    welcome_step,
+    welcomed,
+)
+from adapter.core.state import Account, Grant, GrantState
 
-IN_CONTACTS = "Enter the person in Family Contacts of the child's chart, with this e-mail address and Authority Joint or Exclusive."
-RESEND = "If it did not arrive, check the spam folder and the e-mail address, then send it again with Register."
+__all__ = ["Explanation", "Row", "WelcomeView", "explain_address", "explain_chart", "explain_contact"]
 
-
-class WelcomeView(msgspec.Struct, frozen=True):
-    """The latest Welcome email of an account and what became of it."""
-
-    state: EffectState
-    email: str
-    generation: int
-    sent_count: int
-    last_sent_at: datetime | None
-    link_expires_at: datetime | None
-    last_error: str | None
-    run: int | None = None
-
-
-class Row(msgspec.Struct, frozen=True):
-    """One contact with its chart and what each rule said."""
-
-    member: Member
-    patient: Patient | None
-    steps: tuple[Step, ...]
+IN_CONTACTS = (
+    "Enter the person in Family Contacts of the child's chart, with this e-mail address and Authority Joint or "
+    "Exclusive."
+)
 
 
 class Explanation(msgspec.Struct, frozen=True):
@@ -72,15 +66,15 @@ def explain_address(
         grants = sorted(account.grants.values(), key=lambda grant: grant.patient)
         code = grants[0].reason if grants else "no-open-chart"
         verdict = f"{who} is no longer the address of any Family Contact: {REASONS[code].summary}."
-        return Explanation(who, verdict, code, REASONS[code].remedy or IN_CONTACTS, tuple(map(_grant_step, grants)))
+        return Explanation(who, verdict, code, REASONS[code].remedy or IN_CONTACTS, tuple(map(grant_step, grants)))
     steps = [step for row in rows for step in _labelled(row, several=len(rows) > 1)]
-    steps += _mailbox_steps(decision)
+    steps += mailbox_steps(decision)
     open_charts = [grant for grant in account.grants.values() if grant.state is GrantState.ACTIVE] if account else []
-    steps += [_grant_step(grant) for _, grant in sorted(account.grants.items())] if account else []
+    steps += [grant_step(grant) for _, grant in sorted(account.grants.items())] if account else []
     name = decision.name or who
     if open_charts and account is not None:
-        verdict, reason, remedy = _welcomed(name, account, welcome, zone_now)
-        steps.append(_welcome_step(welcome))
+        verdict, reason, remedy = welcomed(name, account, welcome, zone_now)
+        steps.append(welcome_step(welcome))
         left_out = _left_out(decision, account)
         if left_out is not None and REASONS[left_out.reason].remedy:
             remedy = f"{REASONS[left_out.reason].remedy} {remedy}" if remedy else REASONS[left_out.reason].remedy
@@ -106,19 +100,19 @@ def explain_contact(
     code = row.member.outcome.headline
     if code == ELIGIBLE and dependent is not None and dependent.reason != ELIGIBLE:
         code = dependent.reason
-    steps = row.steps + (tuple(_mailbox_steps(decision)) if decision else ())
+    steps = row.steps + (tuple(mailbox_steps(decision)) if decision else ())
     if code == ELIGIBLE:
         return Explanation(
             who,
-            f"{name} may open {_chart_of(row)}, and the next sync grants it.",
+            f"{name} may open {chart_of(row)}, and the next sync grants it.",
             code,
             "Run a sync: adapter sync.",
             steps,
         )
-    because = _because(row, code)
+    because = because_of(row, code)
     return Explanation(
         who,
-        f"{name} did not get the Welcome email for {_chart_of(row)} because {because}.",
+        f"{name} did not get the Welcome email for {chart_of(row)} because {because}.",
         code,
         REASONS[code].remedy,
         steps,
@@ -143,7 +137,7 @@ def explain_chart(
         code = row.member.outcome.headline
         source = row.member.contact.source
         label = row.member.contact.name or row.member.contact.ref
-        steps.append(Step(label, PASSED if code == ELIGIBLE else code, f"{label}: {_because(row, code)}.", source))
+        steps.append(Step(label, PASSED if code == ELIGIBLE else code, f"{label}: {because_of(row, code)}.", source))
     steps += [
         Step(email, grant.state, f"{email}: {grant.state} ({REASONS[grant.reason].summary}).", grant.source)
         for email, grant in sorted(grants)
@@ -156,57 +150,11 @@ def explain_chart(
         )
     best = max(rows, key=_closeness)
     code = best.member.outcome.headline
-    because = _because(best, code)
+    because = because_of(best, code)
     verdict = (
         f"Nobody may open {name}'s chart; closest is {best.member.contact.name or best.member.contact.ref}: {because}."
     )
     return Explanation(who, verdict, code, REASONS[code].remedy, tuple(steps))
-
-
-def _welcomed(name: str, account: Account, welcome: WelcomeView | None, now: datetime) -> tuple[str, str, str]:
-    if account.status is AccountStatus.REGISTERED:
-        return (
-            f"{name} is registered in the portal",
-            ELIGIBLE,
-            "A new Welcome email is not needed; a forgotten password is reset in the portal.",
-        )
-    if welcome is None:
-        return (
-            f"{name} has an account; the Welcome email is queued by the next sync",
-            ELIGIBLE,
-            "Run a sync: adapter sync.",
-        )
-    to = welcome.email
-    if welcome.state is EffectState.SENT and welcome.last_sent_at:
-        at = welcome.last_sent_at.astimezone(now.tzinfo)
-        return f"The Welcome email to {name} was sent to {to} on {at:%d %B %Y at %H:%M}", ELIGIBLE, RESEND
-    if welcome.state is EffectState.HELD:
-        run = welcome.run or "RUN"
-        return (
-            f"{name} did not get the Welcome email yet because the practice's first Welcome emails are held for a release",
-            FIRST_RUN,
-            f"Look at the accounts, then release them: adapter release {run}.",
-        )
-    if welcome.state is EffectState.FAILED:
-        return (
-            f"The Welcome email to {name} could not be delivered to {to}: {welcome.last_error or 'the mail server refused it'}",
-            "welcome-failed",
-            "Correct the e-mail address in Family Contacts; if it is right, send the Welcome email again with Register.",
-        )
-    if welcome.state in (EffectState.UNKNOWN, EffectState.SENDING):
-        return (
-            f"The line to the mail server dropped while the Welcome email to {name} was being sent to {to}: it may or may not have arrived",
-            "welcome-unknown",
-            "Ask the parent whether it arrived; if not, send it again with Register. The link inside stays the same.",
-        )
-    if welcome.state is EffectState.CANCELLED:
-        return f"The Welcome email to {name} was cancelled", "welcome-cancelled", "Send it again with Register."
-    waits = f" (last try: {welcome.last_error})" if welcome.last_error else ""
-    return (
-        f"The Welcome email to {name} is queued for {to} and leaves with the next delivery{waits}",
-        "welcome-queued",
-        "Nothing to do; it leaves within minutes.",
-    )
 
 
 def _left_out(decision: AccountDecision, account: Account) -> Dependent | None:
@@ -238,30 +186,11 @@ def _closest(rows: Sequence[Row], decision: AccountDecision) -> tuple[str, str]:
         return held[0].reason, REASONS[held[0].reason].summary
     best = max(rows, key=_closeness)
     code = best.member.outcome.headline
-    return code, _because(best, code)
+    return code, because_of(best, code)
 
 
 def _closeness(row: Row) -> tuple[int, str]:
     return ORDER.get(row.member.outcome.headline, -1), row.member.contact.ref
-
-
-def _because(row: Row, code: str) -> str:
-    """The reason in words; what the step found where it says more than the table."""
-    detailed = {
-        "authority-unknown",
-        "role-unknown",
-        "email-missing",
-        "authority-conflict",
-        "contact-ended",
-        "record-unusable",
-        "patient-mismatch",
-    }
-    if code in detailed:
-        step = next((step for step in row.steps if step.outcome == code), None)
-        if step:
-            words = step.because.rstrip(".")
-            return words[:1].lower() + words[1:] if words.startswith("The ") else words
-    return REASONS[code].summary
 
 
 def _labelled(row: Row, *, several: bool) -> list[Step]:
@@ -270,41 +199,9 @@ def _labelled(row: Row, *, several: bool) -> list[Step]:
         return list(row.steps)
     contact = row.member.contact
     deciding = [step for step in row.steps if step.outcome != PASSED] or [
-        Step("contact", PASSED, f"{_describe(contact)}: every rule passed.", contact.source)
+        Step("contact", PASSED, f"{describe(contact)}: every rule passed.", contact.source)
     ]
     return [
         Step(f"{contact.patient or contact.ref} {step.rule}", step.outcome, step.because, step.source)
         for step in deciding
     ]
-
-
-def _mailbox_steps(decision: AccountDecision) -> list[Step]:
-    if len(decision.people) < 2:
-        return []
-    names = " and ".join(person[0].contact.name or person[0].contact.ref for person in decision.people)
-    outcome = "shared-email" if decision.shared_charts else PASSED
-    return [Step("mailbox", outcome, f"The address is used by {names}.", decision.people[0][0].contact.source)]
-
-
-def _grant_step(grant: Grant) -> Step:
-    return Step(
-        "grant", grant.state, f"{grant.patient}: {grant.state}, because {REASONS[grant.reason].summary}.", grant.source
-    )
-
-
-def _welcome_step(welcome: WelcomeView | None) -> Step:
-    if welcome is None:
-        return Step("welcome", "none", "There is no Welcome email yet.", "")
-    return Step(
-        "welcome", welcome.state, f"Welcome email {welcome.generation} to {welcome.email}: {welcome.state}.", ""
-    )
-
-
-def _describe(contact: Contact) -> str:
-    return f"{contact.role_text or contact.role}, Authority {contact.authority}"
-
-
-def _chart_of(row: Row) -> str:
-    return (
-        f"{row.patient.name}'s chart" if row.patient and row.patient.name else row.member.contact.patient or "the chart"
-    )

@@ -50,7 +50,7 @@ def record_scope(ref: str) -> str:
 def chart_findings(
     ref: str, patient: Patient | None, contacts: Iterable[Contact], decision: ChartDecision
 ) -> list[Finding]:
-    """One finding for each contact whose headline reason is not a normal one. Damaged records are found where they are read."""
+    """One finding for each contact whose headline reason is not a normal one."""
     found = []
     for contact in contacts:
         code = decision.outcomes[contact.ref].headline
@@ -113,7 +113,10 @@ def own_chart_findings(own: Member, on_chart: Sequence[Member], elsewhere: Seque
     if contact.role is Role.SELF:
         if any(other.outcome.opens and _one_person(contact, other.contact) for other in on_chart):
             return []
-        message = f"{contact.name or contact.ref} is Self in their own chart and a Family Contact on {_chart(same[0])}: they do not see themselves in the portal."
+        message = (
+            f"{contact.name or contact.ref} is Self in their own chart and a Family Contact on {_chart(same[0])}: "
+            "they do not see themselves in the portal."
+        )
         return [
             _finding(
                 "self-only",
@@ -128,8 +131,8 @@ def own_chart_findings(own: Member, on_chart: Sequence[Member], elsewhere: Seque
     if not contact.email_key or not addresses or contact.email_key in addresses:
         return []
     message = (
-        f"{contact.name or contact.ref} has {contact.email} in their own chart ({contact.patient}) and {', '.join(addresses)} on "
-        f"{_chart(same[0])} ({where})."
+        f"{contact.name or contact.ref} has {contact.email} in their own chart ({contact.patient}) and "
+        f"{', '.join(addresses)} on {_chart(same[0])} ({where})."
     )
     return [
         _finding(

@@ -37,7 +37,7 @@ def name_words(name: str) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def name_key(names: Sequence[str]) -> str:
-    """The first name in a form that is equal for the same words in any order, case or accent; empty when there is none."""
+    """The first name in a form that is equal for the same words in any order, case or accent; empty for no name."""
     if not names:
         return ""
     words = set(names[0].lower().split()) if names[0].isascii() else set()
@@ -82,7 +82,7 @@ def same_person(names_a: Sequence[str], born_a: str, names_b: Sequence[str], bor
 
 
 def births_agree(a: str, b: str) -> bool:
-    """Whether two FHIR birth dates can be the same day; a missing one disagrees with nothing, a partial one covers its days."""
+    """Whether two FHIR birth dates can be the same day; a missing one disagrees with nothing, a partial one is a span."""
     return not a or not b or a.startswith(b) or b.startswith(a)
 
 

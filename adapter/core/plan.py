@@ -41,7 +41,7 @@ _WAITING = frozenset({EffectState.QUEUED, EffectState.HELD})
 
 
 class Action(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """One thing a run would do. ``account`` is the account's e-mail key; ``source`` the record version that caused it."""
+    """One thing a run would do. ``account`` is the e-mail key; ``source`` the version of the record that caused it."""
 
     action: ActionKind
     account: str

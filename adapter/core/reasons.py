@@ -1,4 +1,4 @@
-"""Every reason code the rules can give: what it does to a grant, whether a human should look, and the step that fixes it.
+"""Every reason code: what it does to a grant, whether a human should look, and the step that fixes it.
 
 The table is in the order of the rules; the first reason that applies is the headline.
 """

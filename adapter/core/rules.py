@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 import msgspec
 
-from adapter.core.dates import age_on, earliest_birth, ends_at, starts_at
+from adapter.core.dates import age_on, ends_at, starts_at
 from adapter.core.facts import Authority, Contact, EmailProblem, Patient, Role
 from adapter.core.persons import same_person
 from adapter.core.policy import Access, Policy
@@ -75,10 +75,10 @@ def access_at(age: int, policy: Policy) -> Access:
 
 
 def is_the_patient(contact: Contact, patient: Patient, born: date | None) -> bool:
-    """Whether the contact is the patient: Patient.link ties them, or the names match and the birth dates do not disagree.
+    """Whether the contact is the patient: Patient.link ties them, or names match and birth dates do not disagree.
 
-    Without a usable birth date of the patient a name proves nothing, and a parent, grandparent, sibling, spouse or child
-    of the same name is somebody else unless both birth dates say otherwise.
+    Without a usable birth date of the patient a name proves nothing, and a parent, grandparent, sibling, spouse or
+    child of the same name is somebody else unless both birth dates say otherwise.
     """
     if contact.ref in patient.links:
         return True

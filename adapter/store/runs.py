@@ -1,9 +1,8 @@
 """Runs, watermarks, and the lease that lets one run per practice happen at a time."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -92,14 +91,6 @@ def get(connection: sa.Connection, run: int) -> dict[str, Any] | None:
     """One run's row, or None."""
     row = connection.execute(sa.select(t.run).where(t.run.c.id == run)).mappings().first()
     return dict(row) if row else None
-
-
-def last_applied(connection: sa.Connection, practice: str) -> datetime | None:
-    """When the practice's last complete run ended."""
-    query = sa.select(sa.func.max(t.run.c.finished_at)).where(
-        t.run.c.practice == practice, t.run.c.status.in_(["complete", "held"])
-    )
-    return connection.scalar(query)
 
 
 def marks(connection: sa.Connection, practice: str) -> dict[str, datetime]:

@@ -1,0 +1,22 @@
+"""config.toml as one typed value: every key with its default, every fault reported at once."""
+
+from adapter.settings.load import CONFIG_ENV, config_path, load_settings
+from adapter.settings.practice import MerchantSettings, PolicySettings, PracticeSettings, Settings, WarningText
+from adapter.settings.sections import EmbeddedPortal, FhirEhr, FilesEhr, FolderMail, SmtpMail, StoreSettings
+
+__all__ = [
+    "CONFIG_ENV",
+    "EmbeddedPortal",
+    "FhirEhr",
+    "FilesEhr",
+    "FolderMail",
+    "MerchantSettings",
+    "PolicySettings",
+    "PracticeSettings",
+    "Settings",
+    "SmtpMail",
+    "StoreSettings",
+    "WarningText",
+    "config_path",
+    "load_settings",
+]

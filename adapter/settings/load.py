@@ -1,0 +1,116 @@
+"""Reading config.toml: every fault at once, relative paths counted from its own folder."""
+
+import os
+import tomllib
+from pathlib import Path
+
+from pydantic import SecretStr, ValidationError
+
+from adapter.errors import ConfigError, Fault
+from adapter.settings.practice import Settings
+from adapter.settings.sections import FhirEhr, FilesEhr, FolderMail, SmtpMail
+
+CONFIG_ENV = "ADAPTER_CONFIG"
+DEFAULT_CONFIG = Path("config.toml")
+
+
+def config_path(given: Path | None) -> Path:
+    """The configuration to use: ``--config``, else ``$ADAPTER_CONFIG``, else ``./config.toml``."""
+    return given or Path(os.environ.get(CONFIG_ENV) or DEFAULT_CONFIG)
+
+
+def load_settings(path: Path) -> Settings:
+    """Reads and checks one configuration file; relative paths in it count from its own folder.
+
+    Raises ConfigError listing every fault with its key and remedy.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(
+            [Fault(file=str(path), key="file", problem="does not exist.", remedy="Run `adapter init` to write one.")]
+        ) from None
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError(
+            [
+                Fault(
+                    file=str(path),
+                    key="file",
+                    problem="cannot be read as UTF-8 text.",
+                    remedy="Check the path and its permissions.",
+                )
+            ]
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(
+            [Fault(file=str(path), key="syntax", problem=f"{error}.", remedy="Correct the TOML at that place.")]
+        ) from None
+    try:
+        settings = Settings.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(faults_of(error, file=str(path))) from None
+    return _anchored(settings, path.resolve().parent)
+
+
+def faults_of(error: ValidationError, *, file: str) -> list[Fault]:
+    """Pydantic's complaints as faults: key path, what was wrong, what was expected. Never the value itself."""
+    faults = []
+    for item in error.errors(include_url=False, include_context=False, include_input=False):
+        key = ".".join(str(part) for part in item["loc"]) or "file"
+        if item["type"] == "extra_forbidden":
+            faults.append(
+                Fault(
+                    file=file,
+                    key=key,
+                    problem="is not a known key.",
+                    remedy="Check the spelling against config.example.toml.",
+                )
+            )
+        elif item["type"] == "missing":
+            faults.append(
+                Fault(file=file, key=key, problem="is missing.", remedy="Add it; config.example.toml shows it.")
+            )
+        else:
+            message = item["msg"].removeprefix("Value error, ").rstrip(".")
+            faults.append(Fault(file=file, key=key, problem=f"{message[:1].lower()}{message[1:]}.", remedy=""))
+    return faults
+
+
+def _anchored(settings: Settings, folder: Path) -> Settings:
+    """The same settings with every relative path made absolute from the configuration's folder."""
+
+    def file(path: Path) -> Path:
+        return path if path.is_absolute() else folder / path
+
+    practices = []
+    for practice in settings.practice:
+        ehr: FilesEhr | FhirEhr
+        if isinstance(practice.ehr, FilesEhr):
+            ehr = practice.ehr.model_copy(update={"path": file(practice.ehr.path)})
+        elif practice.ehr.token_file:
+            ehr = practice.ehr.model_copy(update={"token_file": file(practice.ehr.token_file)})
+        else:
+            ehr = practice.ehr
+        portal = practice.portal
+        if portal.store_url is not None:
+            portal = portal.model_copy(update={"store_url": _anchored_url(portal.store_url, folder)})
+        practices.append(practice.model_copy(update={"ehr": ehr, "portal": portal}))
+    mail: FolderMail | SmtpMail
+    if isinstance(settings.mail, FolderMail):
+        mail = settings.mail.model_copy(update={"path": file(settings.mail.path)})
+    elif settings.mail.password_file:
+        mail = settings.mail.model_copy(update={"password_file": file(settings.mail.password_file)})
+    else:
+        mail = settings.mail
+    store = settings.store.model_copy(
+        update={"url": _anchored_url(settings.store.url, folder), "key_file": file(settings.store.key_file)}
+    )
+    return settings.model_copy(update={"practice": tuple(practices), "mail": mail, "store": store})
+
+
+def _anchored_url(url: SecretStr, folder: Path) -> SecretStr:
+    prefix = "sqlite:///"
+    text = url.get_secret_value()
+    if text.startswith(prefix) and not text.startswith(prefix + "/") and text != prefix + ":memory:":
+        return SecretStr(prefix + str(folder / text.removeprefix(prefix)))
+    return url

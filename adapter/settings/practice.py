@@ -1,0 +1,122 @@
+"""The tables of config.toml about one practice: its policy, its merchant, and how they hang together."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from adapter.core.facts import Authority, Role
+from adapter.core.policy import DEFAULT_ROLES, Access, Band, Policy
+from adapter.settings.sections import (
+    EmbeddedPortal,
+    FhirEhr,
+    FilesEhr,
+    FolderMail,
+    Name,
+    Section,
+    SmtpMail,
+    StoreSettings,
+    TimeZone,
+)
+
+
+class BandSettings(Section):
+    """One age band."""
+
+    from_age: int = Field(alias="from", ge=0, le=150)
+    access: Access
+
+
+class PolicySettings(Section):
+    """The practice's rules; see ``adapter.core.policy.Policy`` for what each one does."""
+
+    hold_first_welcome: bool = True
+    allowed_roles: frozenset[Role] = DEFAULT_ROLES
+    authority_when_unknown: dict[Role, Literal["joint", "exclusive"]] = Field(default_factory=dict)
+    bands: tuple[BandSettings, ...] = (
+        BandSettings.model_validate({"from": 0, "access": "full"}),
+        BandSettings.model_validate({"from": 18, "access": "none"}),
+    )
+    own_email_from_age: int = Field(default=0, ge=0, le=150)
+    welcome_link_hours: int = Field(default=48, ge=1, le=24 * 30)
+    widget_late_minutes: int = Field(default=60, ge=15, le=7 * 24 * 60)
+    republish_drift: bool = False
+
+    @model_validator(mode="after")
+    def _bands_never_widen(self) -> Self:
+        order = [Access.FULL, Access.LIMITED, Access.NONE]
+        ages = [band.from_age for band in self.bands]
+        widths = [order.index(band.access) for band in self.bands]
+        if not ages or ages[0] != 0 or ages != sorted(set(ages)):
+            raise ValueError("bands must start at age 0 and go up, each age once")
+        if widths != sorted(widths):
+            raise ValueError("bands must not open more of the chart at a higher age: full, then limited, then none")
+        return self
+
+    @model_validator(mode="after")
+    def _roles_make_sense(self) -> Self:
+        if Role.SELF in self.allowed_roles or Role.UNKNOWN in self.allowed_roles:
+            raise ValueError('allowed_roles must not list "self" or "unknown": neither can ever hold a grant')
+        return self
+
+    def to_policy(self) -> Policy:
+        """The same switches as the core reads them."""
+        plain = self.model_dump(exclude={"bands", "authority_when_unknown"})
+        return Policy(
+            **plain,
+            bands=tuple(Band(band.from_age, band.access) for band in self.bands),
+            authority_when_unknown={role: Authority(value) for role, value in self.authority_when_unknown.items()},
+        )
+
+
+class WarningText(Section):
+    """The warning in the portal's Billing section: text only, English and Spanish."""
+
+    level: Literal["info", "warning", "alert"] = "info"
+    en: str = Field(min_length=1, max_length=500)
+    es: str | None = Field(default=None, min_length=1, max_length=500)
+
+
+class MerchantSettings(Section):
+    """The practice's payment widget on the portal's home page."""
+
+    vendor: Literal["instamed", "url"]
+    title: str | None = Field(default=None, min_length=1, max_length=80)
+    """The vendor's usual title when left out."""
+    title_es: str | None = Field(default=None, min_length=1, max_length=80)
+    link: str | None = Field(default=None, max_length=2000)
+    allowed_hosts: tuple[str, ...] = ()
+    warning: WarningText | None = None
+
+
+class PracticeSettings(Section):
+    """One tenant: one EHR, one portal, one policy, one merchant."""
+
+    id: Name
+    name: str = Field(min_length=1, max_length=120)
+    mapping: Name = "family-contacts"
+    schedule: Name = "default"
+    time_zone: TimeZone = "UTC"
+    language: Literal["en", "es"] = "en"
+    """Language of mail to a contact whose own language is not known."""
+    mail_from: str = "no-reply@portal.example"
+    phone: str = Field(default="", max_length=40)
+    """Shown in mails as the number to call with questions."""
+    ehr: Annotated[FilesEhr | FhirEhr, Field(discriminator="kind")]
+    portal: EmbeddedPortal = EmbeddedPortal()
+    policy: PolicySettings = PolicySettings()
+    merchant: MerchantSettings | None = None
+
+
+class Settings(Section):
+    """The whole of config.toml."""
+
+    store: StoreSettings = StoreSettings()
+    mail: Annotated[FolderMail | SmtpMail, Field(discriminator="kind")] = FolderMail()
+    practice: tuple[PracticeSettings, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _practice_ids_differ(self) -> Self:
+        ids = [practice.id for practice in self.practice]
+        if len(ids) != len(set(ids)):
+            raise ValueError("two practices have the same id")
+        return self
