@@ -82,7 +82,7 @@ def _portal_accounts(people: Iterable[AccountRow], charts: Iterable[OpenChart]) 
     """The accounts as the portal should have them. A suspended or closed account opens nothing."""
     opens: dict[str, list[PortalDependent]] = {}
     for chart in charts:
-        opens.setdefault(chart.account_id, []).append(PortalDependent(*chart[1:]))
+        opens.setdefault(chart.account_id, []).append(PortalDependent._make(chart[1:]))
     accounts = []
     for one in people:
         active = one.status not in _SHUT

@@ -97,7 +97,7 @@ def due(connection: sa.Connection, *, practice: str, kind: EffectKind, now: date
         open_account = (other.c.kind == EffectKind.ACCOUNT) & (other.c.subject == account) & other.c.state.in_(blocking)
         query = query.where(~sa.exists(sa.select(sa.literal(1)).select_from(other).where(open_account)))
     ordered = query.select_from(rows).order_by(effect.c.next_at).limit(limit)
-    return list(connection.scalars(ordered.with_for_update(skip_locked=True, of=effect)))
+    return list(connection.scalars(ordered.with_for_update(skip_locked=True, of=effect)).all())
 
 
 def claim(connection: sa.Connection, ids: Sequence[str], *, owner: str, now: datetime) -> list[Claimed]:
@@ -109,7 +109,7 @@ def claim(connection: sa.Connection, ids: Sequence[str], *, owner: str, now: dat
         .values(state=EffectState.SENDING, lease_owner=owner, lease_until=now + LEASE, attempts=effect.c.attempts + 1)
         .returning(effect.c.id, effect.c.subject, effect.c.to, effect.c.attempts, effect.c.run)
     )
-    return [Claimed(*row) for row in connection.execute(taken)] if ids else []
+    return [Claimed._make(row) for row in connection.execute(taken).all()] if ids else []
 
 
 def complete(connection: sa.Connection, ids: Sequence[str], *, owner: str, now: datetime) -> int:

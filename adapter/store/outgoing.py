@@ -59,8 +59,8 @@ def accounts(connection: sa.Connection, ids: Sequence[str]) -> tuple[list[Accoun
         grant.c.account_id.in_(ids), grant.c.state == GrantState.ACTIVE
     )
     return (
-        [AccountRow(*row) for row in connection.execute(people)],
-        [OpenChart(*row) for row in connection.execute(charts)],
+        [AccountRow._make(row) for row in connection.execute(people).all()],
+        [OpenChart._make(row) for row in connection.execute(charts).all()],
     )
 
 
