@@ -111,9 +111,8 @@ class App:
             )
         return found
 
-    @cached_property
-    def mailer(self) -> Mailer:
-        """The way mail leaves."""
+    def make_mailer(self) -> Mailer:
+        """A way for mail to leave. It may hold a connection, so every delivery makes its own and closes it."""
         mail = self.settings.mail
         if isinstance(mail, FolderMail):
             return FolderMailer(mail.path)

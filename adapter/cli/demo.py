@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from adapter.cli.base import DONE, FAILED, app
+from adapter.cli.base import DONE, FAILED, app, out
 
 if TYPE_CHECKING:
     from adapter.sandbox.demo import Demo
@@ -71,7 +71,9 @@ def _stay(running: "Demo") -> bool:
         run_job(running.app, practice, name)
         news.tell()
 
-    return JobScheduler(running.app.scheduled, job).run(stop_seconds=10)
+    stopped = JobScheduler(running.app.scheduled, job).run(stop_seconds=10)
+    out.print(f"\nStopped. {running.folder} keeps the configuration and the database.", markup=False)
+    return stopped
 
 
 def _stop(_number: int, _frame: object) -> None:

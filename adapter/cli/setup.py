@@ -56,7 +56,7 @@ def check(context: typer.Context, json: Json = False) -> int:
         return 2
     checks.append(Check("configuration", True, f"{len(built.practices)} practice(s)"))
     checks.append(_line("database", lambda: _database(built)))
-    checks.append(_line("mail", built.mailer.check))
+    checks.append(_line("mail", built.make_mailer().check))
     for practice in built.settings.practice:
         name = practice.id
         checks.append(Check(f"{name}: mapping", True, practice.mapping))

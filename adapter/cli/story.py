@@ -5,6 +5,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 from rich.padding import Padding
 from rich.text import Text
 
@@ -12,6 +13,7 @@ from adapter.bootstrap import actor
 from adapter.cli.base import out, table
 from adapter.cli.progress import progress_bar
 from adapter.cli.render import show_accounts, show_delivery, show_explanation, show_plan, show_run, show_widgets
+from adapter.core.decide import PASSED
 from adapter.core.plan import Action
 from adapter.jobs.explain import explain
 from adapter.jobs.publish import publish, status, watch
@@ -81,8 +83,14 @@ def _first_sync(demo: Demo) -> int:
 def _question(demo: Demo) -> None:
     _heading(3, "\u201cWhy didn't this parent get the Welcome email?\u201d")
     _say("Imani Osei calls. She is a patient of the practice herself, like her son. Staff ask:")
-    _command(demo, f"explain {ASKED_ABOUT}")
-    show_explanation(explain(demo.app.engine, demo.app.practices[PRACTICE], ASKED_ABOUT, clock=demo.clock), None)
+    _command(f"explain {ASKED_ABOUT}")
+    answer = explain(demo.app.engine, demo.app.practices[PRACTICE], ASKED_ABOUT, clock=demo.clock)
+    stopped = tuple(step for step in answer.steps if step.outcome != PASSED)
+    show_explanation(msgspec.structs.replace(answer, steps=stopped), None)
+    _say(
+        f"\nThe other {len(answer.steps) - len(stopped)} rules were passed; the command lists them too, each with the "
+        "version of the record it looked at."
+    )
 
 
 def _release(demo: Demo, run: int) -> None:
@@ -91,10 +99,10 @@ def _release(demo: Demo, run: int) -> None:
         "The first run of a practice holds its Welcome emails, so that nobody writes to thousands of parents by "
         "accident. Staff have looked at the accounts and release them."
     )
-    _command(demo, f"release {run}")
+    _command(f"release {run}")
     released = release(demo.app.engine, run, actor=actor(), now=demo.clock())
     out.print(f"Released {released.welcome:,} Welcome email(s).")
-    _command(demo, "deliver")
+    _command("deliver")
     show_delivery(deliver_all(demo.app))
     mails = demo.mailbox.messages
     _say(f"\n{len(mails):,} mails arrived: one for each account that may open a chart. The first family's:")
@@ -108,13 +116,13 @@ def _widget(demo: Demo) -> None:
     app, engine = demo.app, demo.app.engine
     _heading(5, "The payment widget")
     _say("The practice is paid through InstaMed. Its widget is published to the portal's home page.")
-    _command(demo, "widgets publish")
+    _command("widgets publish")
     publish(engine, practice=PRACTICE, desired=app.widgets[PRACTICE], now=demo.clock(), actor=actor())
     deliver_all(app)
     show_widgets(status(engine, practices=[PRACTICE]))
     demo.clock.forward(timedelta(minutes=20))
     _say("\nThe demo does not wait: it moves its own clock on by 20 minutes, and the adapter reads the page back.")
-    _command(demo, "widgets")
+    _command("widgets")
     watch(
         engine,
         practice=PRACTICE,
@@ -135,13 +143,14 @@ def _changes(demo: Demo) -> None:
         "gets the same e-mail address. In the Lindgren family the father's Authority is withdrawn. What would a "
         "sync do now?"
     )
-    _command(demo, "plan")
+    _command("plan")
     actions: list[Action] = []
     request = Request(actor=actor())
     with progress_bar(PRACTICE) as progress:
         shown = plan(app.engine, practice, request, clock=demo.clock, progress=progress, take=actions.extend)
-        show_plan(shown | {"actions": [_row(action) for action in actions]})
-        _command(demo, "sync")
+    show_plan(shown | {"actions": [_row(action) for action in actions]})
+    _command("sync")
+    with progress_bar(PRACTICE) as progress:
         report = sync(app.engine, practice, request, clock=demo.clock, progress=progress)
     show_run(report)
     _say(
@@ -149,7 +158,7 @@ def _changes(demo: Demo) -> None:
         "Welcome emails are not held any more."
     )
     before = len(demo.mailbox.messages)
-    _command(demo, "deliver")
+    _command("deliver")
     show_delivery(deliver_all(app))
     out.print()
     show_accounts(demo.accounts(helped, withdrawn), None)
@@ -182,17 +191,17 @@ def _what_next(demo: Demo, *, once: bool) -> None:
         _say("This demo ends here and leaves nothing behind. To play with it, leave out --once.")
         _say("For a practice of your own:\n")
         _try(
-            ("init", "writes config.toml, which explains itself"),
-            ("check", "looks at the EHR, the portal, mail and the database"),
-            ("plan", "shows what a sync would do, and changes nothing"),
+            ("init", "writes a config.toml that explains itself"),
+            ("check", "looks at EHR, portal, mail and database"),
+            ("plan", "shows what a sync would do; changes nothing"),
         )
         return
     _say("Everything stays up until you press Ctrl-C. In another terminal:\n")
     _line(f"export ADAPTER_CONFIG={demo.config}")
     _try(
-        ("findings", "what staff should look at, and the fix"),
-        ("accounts", "who may open which chart"),
-        ("explain Patient/castellano-nina", "why this mother may not"),
+        ("findings", "what needs a look"),
+        ("accounts", "who may open what"),
+        ("explain dana.price@mail.example", "why she may not"),
         ("register grace.okafor@mail.example", "send it again"),
     )
     _say("\nOr change a family, as the EHR's staff would: this sets Omar Haddad's Authority to Joint.\n")
@@ -231,7 +240,7 @@ def _say(sentences: str) -> None:
     out.print(sentences, markup=False)
 
 
-def _command(demo: Demo, arguments: str) -> None:
+def _command(arguments: str) -> None:
     out.print(Text(f"\n$ adapter {arguments}", "cyan"))
 
 

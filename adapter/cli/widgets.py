@@ -2,7 +2,7 @@
 
 import typer
 
-from adapter.cli.base import DONE, FAILED, Json, PracticeId, app, chosen, load, out, print_json
+from adapter.cli.base import DONE, FAILED, Json, PracticeId, app, chosen, load, out, print_json, tell
 from adapter.cli.render import show_widgets
 
 group = typer.Typer(invoke_without_command=True, no_args_is_help=False)
@@ -28,7 +28,7 @@ def publish(context: typer.Context, practice: PracticeId = None, json: Json = Fa
     from adapter.bootstrap import actor
     from adapter.jobs.publish import publish as make_revision
     from adapter.jobs.publish import status
-    from adapter.jobs.work import deliver_all
+    from adapter.jobs.work import deliver_home_page
 
     built = load(context)
     names = chosen(built, practice)
@@ -37,7 +37,9 @@ def publish(context: typer.Context, practice: PracticeId = None, json: Json = Fa
         if not json:
             done = "nothing new to publish" if made is None else f"revision {made.revision} is on its way"
             out.print(f"{name}: {done}.", markup=False)
-    report = deliver_all(built)
+    problems = [problem for name in names for problem in deliver_home_page(built, name)["problems"]]
+    for problem in problems:
+        tell(problem)
     found = status(built.engine, practices=names)
     print_json(found) if json else show_widgets(found)
-    return FAILED if report["problems"] else DONE
+    return FAILED if problems else DONE

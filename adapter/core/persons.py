@@ -82,7 +82,7 @@ def same_person(names_a: Sequence[str], born_a: str, names_b: Sequence[str], bor
 
 
 def births_agree(a: str, b: str) -> bool:
-    """Whether two FHIR birth dates can be the same day; a missing one disagrees with nothing, a partial one is a span."""
+    """Whether two FHIR birth dates can be the same day; a missing one disagrees with none, a partial one is a range."""
     return not a or not b or a.startswith(b) or b.startswith(a)
 
 

@@ -77,6 +77,8 @@ class Gatherer:
         self._store(self.practice.reader.read_family(gathered.result, patients=gathered.charts), gathered, set())
         if gathered.charts:
             self._missing(gathered, gathered.charts)
+        if not gathered.counts["resources"] and not gathered.gone:
+            gathered.result.fail(f"{ref} was not found in the EHR. Check the reference, for example with `adapter explain`.")
         return gathered
 
     def _charts_of(self, ref: str) -> list[str]:

@@ -7,9 +7,10 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 
 from adapter.core.widget import Widget
-from adapter.jobs.deliver import PracticeMail, deliver
+from adapter.jobs.deliver import DeliveryReport, PracticeMail, deliver, deliver_widgets
 from adapter.jobs.practice import Practice
 from adapter.jobs.publish import watch
+from adapter.jobs.round import Round
 from adapter.jobs.sync import Request, sync
 from adapter.logs import Event, get_logger
 from adapter.mail import Mailer
@@ -31,11 +32,11 @@ class Assembled(Protocol):
     @property
     def widgets(self) -> Mapping[str, Widget | None]: ...
     @property
-    def mailer(self) -> Mailer: ...
-    @property
     def key(self) -> bytes: ...
     @property
     def clock(self) -> Callable[[], datetime]: ...
+
+    def make_mailer(self) -> Mailer: ...
 
 
 def deliver_all(app: Assembled, practice: str | None = None) -> dict[str, Any]:
@@ -44,11 +45,22 @@ def deliver_all(app: Assembled, practice: str | None = None) -> dict[str, Any]:
     report = deliver(
         app.engine,
         portals={name: app.portals[name] for name in names},
-        mailer=app.mailer,
+        mailer=app.make_mailer(),
         practices={name: app.identities[name] for name in names},
         key=app.key,
         now=app.clock,
     )
+    return _shape(report)
+
+
+def deliver_home_page(app: Assembled, practice: str) -> dict[str, Any]:
+    """Delivers the practice's payment widget and nothing else; the same shape."""
+    work = Round(app.engine, app.clock, None)
+    deliver_widgets(work, practice, app.portals[practice])
+    return _shape(work.report)
+
+
+def _shape(report: DeliveryReport) -> dict[str, Any]:
     return {"delivered": {kind: dict(counts) for kind, counts in report.counts.items()}, "problems": report.problems}
 
 
