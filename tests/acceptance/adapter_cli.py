@@ -23,6 +23,8 @@ from adapter.settings import load_settings
 ROOT = Path(__file__).resolve().parents[2]
 READ_KINDS = ("patients", "contacts", "repeated", "quarantined", "ignored")
 Json = Any
+GRACE = "grace.okafor@mail.example"
+"""A mother of the story with two children and nothing wrong."""
 
 
 @dataclass(frozen=True)
@@ -185,3 +187,12 @@ def comparable(accounts: Json) -> Json:
         account | {"dependents": [{k: v for k, v in one.items() if k not in unlike} for one in account["dependents"]]}
         for account in accounts
     ]
+
+
+def all_have(documents: list[dict[str, Any]], shape: dict[str, Any]) -> None:
+    """There are some, and each has these keys with values of these kinds."""
+    assert documents
+    for document in documents:
+        for key, kind in shape.items():
+            assert isinstance(document[key], kind), (key, document)
+            assert kind is not int or not isinstance(document[key], bool)

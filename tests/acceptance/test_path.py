@@ -36,15 +36,23 @@ ACCOUNTS = {
 """By address: each chart and where it stands; written down by hand from the rules."""
 WELCOMED = {email for email, charts in ACCOUNTS.items() if any(state.startswith("active") for state in charts.values())}
 FINDINGS = {
-    "authority-conflict": 3,
-    "authority-unknown": 1,
-    "email-invalid": 1,
-    "email-mismatch": 1,
-    "email-missing": 3,
-    "role-unknown": 1,
-    "self-only": 3,
-    "shared-email": 3,
+    ("authority-conflict", "brandt-jonas-father"),
+    ("authority-conflict", "brandt-jonas-mother"),
+    ("authority-conflict", "castellano-nina-mother"),
+    ("authority-unknown", "haddad-sami-mother"),
+    ("email-invalid", "moreau-theo-father"),
+    ("email-mismatch", "novak-petra-relative"),
+    ("email-missing", "moreau-theo-mother"),
+    ("email-missing", "osei-kofi-mother"),
+    ("role-unknown", "ramirez-diego-neighbor"),
+    ("self-only", "osei-imani-self"),
+    ("self-only", "whitfield-erin-self"),
+    ("shared-email", "dubois-lou home@dubois.example"),
+    ("shared-email", "dubois-marc home@dubois.example"),
+    ("shared-email", "family@petrov.example"),
+    ("shared-email", "iyer-asha-guardian"),
 }
+"""Code, and the contact or else the chart and address it is about."""
 
 
 def test_each_family_gets_the_accounts_the_rules_promise(story_adapter: Adapter) -> None:
@@ -52,8 +60,9 @@ def test_each_family_gets_the_accounts_the_rules_promise(story_adapter: Adapter)
     assert {account["email"]: opens(account) for account in accounts} == ACCOUNTS
     queued = {account["email"] for account in accounts if account["welcome"]["status"] == "queued"}
     assert queued == WELCOMED
+    assert {(one["code"], _about(one)) for one in story_adapter.json("findings")} == FINDINGS
     (run,) = story_adapter.json("runs")
-    assert run["findings"] == FINDINGS
+    assert sum(run["findings"].values()) == len(FINDINGS)
     assert adds_up(run["read"]) and run["read"]["patients"] + run["read"]["contacts"] == run["read"]["resources"]
 
 
@@ -120,6 +129,12 @@ def test_a_token_is_sent_where_the_ehr_asks_for_one(
         adapter.configure(ehr=f'{adapter.ehr}\nauth = "bearer"\ntoken_env = "EHR_TOKEN"')
         assert adapter.sync()["status"] == "held"
     assert len(adapter.accounts()) == len(ACCOUNTS)
+
+
+def _about(finding: dict[str, str | None]) -> str:
+    if finding["contact"]:
+        return finding["contact"].removeprefix("RelatedPerson/")
+    return " ".join(part.removeprefix("Patient/") for part in (finding["patient"], finding["email"]) if part)
 
 
 def _findings(adapter: Adapter) -> list[dict[str, str]]:
