@@ -89,11 +89,14 @@ def chosen(built: Any, practice: str | None) -> list[str]:
     return [practice]
 
 
+def to_json(document: Any) -> bytes:
+    """A document as indented JSON, ending in a newline."""
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS)
+
+
 def print_json(document: Any) -> None:
     """One JSON document on stdout."""
-    sys.stdout.buffer.write(
-        orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS)
-    )
+    sys.stdout.buffer.write(to_json(document))
     sys.stdout.flush()
 
 

@@ -43,19 +43,19 @@ def demo(
     try:
         if folder is None and once:
             with tempfile.TemporaryDirectory(prefix="adapter-demo-") as temporary:
-                return _tell(Path(temporary), families, port, once)
-        return _tell(folder or FOLDER, families, port, once)
+                return _demo(Path(temporary), families, port, stays=False, kept=False)
+        return _demo(folder or FOLDER, families, port, stays=not once, kept=True)
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
-def _tell(folder: Path, families: int, port: int, once: bool) -> int:
+def _demo(folder: Path, families: int, port: int, *, stays: bool, kept: bool) -> int:
     from adapter.cli.story import tell_story
     from adapter.sandbox.demo import running_demo
 
     with running_demo(folder, families=families, port=port) as running:
-        tell_story(running, once=once)
-        return DONE if once or _stay(running) else FAILED
+        tell_story(running, stays=stays, kept=kept)
+        return DONE if not stays or _stay(running) else FAILED
 
 
 def _stay(running: "Demo") -> bool:

@@ -49,7 +49,7 @@ STATE_STYLE = {
 
 def styled(state: str) -> Text:
     """A state word in its colour."""
-    return Text(state, style=STATE_STYLE.get(state, "dim"))
+    return Text(state, style=STATE_STYLE.get(state.strip(), "dim"))
 
 
 def show_run(report: dict[str, Any]) -> None:
@@ -96,15 +96,14 @@ def show_plan(plan: dict[str, Any]) -> None:
     for problem in plan["problems"]:
         out.print(f"  {problem}", markup=False, style="red")
     out.print(f"  {words(plan['changes'], CHANGES)}", markup=False)
-    rows = table("account", "what", "chart", "why")
     before = None
     for action in plan["actions"]:
-        account = action["account"] if action["account"] != before else ""
-        before = action["account"]
-        rows.add_row(escape(account), action["action"], escape(action["patient"] or ""), action["reason"])
-    if plan["actions"]:
-        out.print()
-        out.print(rows)
+        if action["account"] != before:
+            before = action["account"]
+            out.print(Text(f"\n{before}", style="bold"))
+        out.print(
+            Text.assemble(f"  {action['action']:<15} ", f"{action['patient'] or '':<28} ", (action["reason"], "dim"))
+        )
 
 
 def show_accounts(found: list[dict[str, Any]], email: str | None) -> None:
@@ -113,24 +112,20 @@ def show_accounts(found: list[dict[str, Any]], email: str | None) -> None:
         asked = f" with the address {email}. Why: adapter explain {email}" if email else " yet. Run: adapter sync"
         out.print(f"There is no account{asked}", markup=False)
         return
-    rows = table("account", "name", "status", "Welcome")
     for account in found:
-        rows.add_row(
-            escape(account["email"]),
-            escape(account["name"]),
-            styled(account["status"]),
-            styled(account["welcome"]["status"]),
-        )
+        line = Text.assemble((account["email"], "bold"), f"  {account['name']} · ", styled(account["status"]))
+        out.print(line.append(" · Welcome ").append_text(styled(account["welcome"]["status"])))
         for dependent in account["dependents"]:
-            chart = f"  └ {dependent['patient']}" + (" (self)" if dependent["self"] else "")
-            why = dependent["reason"] if dependent["state"] != "active" else dependent["access"]
-            rows.add_row(
-                Text(chart, style="dim"),
-                Text(f"{dependent['role']}, {dependent['authority']}", style="dim"),
-                styled(dependent["state"]),
-                Text(why, style="dim"),
+            whose = ", self" if dependent["self"] else ""
+            why = f" · {dependent['reason']}" if dependent["state"] != "active" else f" · {dependent['access']}"
+            out.print(
+                Text.assemble(
+                    "  ",
+                    styled(f"{dependent['state']:<9}"),
+                    f" {dependent['patient']:<26} ",
+                    (f"{dependent['role']}, {dependent['authority']}{whose}{why}".replace("_", " "), "dim"),
+                )
             )
-    out.print(rows)
     out.print(f"\n{len(found):,} account(s)")
 
 

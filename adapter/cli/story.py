@@ -27,19 +27,22 @@ ASKED_ABOUT = "imani.osei@mail.example"
 _TOKEN = re.compile(r"(?<=token=)([\w-]{4})[\w-]+")
 
 
-def tell_story(demo: Demo, *, once: bool) -> None:
-    """Plays the story from the first sync to the first change, on a demo that has not synced yet."""
-    _practice(demo, once=once)
+def tell_story(demo: Demo, *, stays: bool, kept: bool) -> None:
+    """Plays the story from the first sync to the first change, on a demo that has not synced yet.
+
+    ``stays``: the servers stay up afterwards. ``kept``: the folder is not removed at the end.
+    """
+    _practice(demo, kept=kept)
     run = _first_sync(demo)
     _question(demo)
     _release(demo, run)
     _widget(demo)
     _changes(demo)
     demo.clock.catch_up()
-    _what_next(demo, once=once)
+    _what_next(demo, stays=stays)
 
 
-def _practice(demo: Demo, *, once: bool) -> None:
+def _practice(demo: Demo, *, kept: bool) -> None:
     _heading(1, "A practice, its EHR and its parents")
     families = len(demo.families) + demo.others
     _say(
@@ -52,7 +55,7 @@ def _practice(demo: Demo, *, once: bool) -> None:
     rows.add_row("EHR (FHIR)", demo.ehr.base_url)
     rows.add_row("Mailbox (SMTP)", f"{demo.mailbox.host}:{demo.mailbox.port}")
     rows.add_row("Portal", "the one that comes with the adapter")
-    rows.add_row("Configuration", "in a temporary folder, removed at the end" if once else str(demo.config))
+    rows.add_row("Configuration", str(demo.config) if kept else "in a temporary folder, removed at the end")
     out.print(Padding(rows, (0, 0, 0, 2)))
 
 
@@ -179,7 +182,7 @@ def _row(action: Action) -> dict[str, str | None]:
     }
 
 
-def _what_next(demo: Demo, *, once: bool) -> None:
+def _what_next(demo: Demo, *, stays: bool) -> None:
     _heading(7, "In short, and what to try next")
     found = demo.runs_since(0)[-1]["findings"]
     _say(
@@ -187,9 +190,8 @@ def _what_next(demo: Demo, *, once: bool) -> None:
         f"{len(demo.mailbox.messages):,} Welcome emails left, each once. {sum(found.values()):,} findings wait for "
         "staff, each with the step that fixes it.\n"
     )
-    if once:
-        _say("This demo ends here and leaves nothing behind. To play with it, leave out --once.")
-        _say("For a practice of your own:\n")
+    if not stays:
+        _say("The demo ends here. Without --once it stays up, to be played with. For a practice of your own:\n")
         _try(
             ("init", "writes a config.toml that explains itself"),
             ("check", "looks at EHR, portal, mail and database"),

@@ -1,11 +1,26 @@
 """Commands that do something: plan, sync, deliver, release, register."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from adapter.cli.base import DONE, FAILED, HELD, USAGE, Json, PracticeId, app, chosen, load, out, print_json, tell
+from adapter.cli.base import (
+    DONE,
+    FAILED,
+    HELD,
+    USAGE,
+    Json,
+    PracticeId,
+    app,
+    chosen,
+    load,
+    out,
+    print_json,
+    tell,
+    to_json,
+)
 from adapter.cli.progress import progress_bar
 from adapter.cli.render import show_delivery, show_plan, show_run
 
@@ -118,18 +133,12 @@ def _action(action: Any) -> dict[str, Any]:
 
 
 def _write_private(path: Path, document: Any) -> None:
-    import os
-
-    import orjson
-
     from adapter.errors import FatalError
 
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "wb") as file:
-            file.write(
-                orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS)
-            )
+            file.write(to_json(document))
     except OSError as error:
         raise FatalError(f"{path} cannot be written ({error.strerror}). Choose another place.") from None
 
