@@ -1,0 +1,133 @@
+"""A FHIR server nobody here wrote (sekmet-fhir): the accounts of the files, and edits arrive with the next sync."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from adapter.sandbox.charts import ROLE_CODE, Resource, authority_extension
+from tests.acceptance.adapter_cli import Adapter, adds_up, comparable, opens
+from tests.acceptance.bad_records import BROKEN, MISPLACED, ODD_BUT_FINE, OF_NO_USE, chart
+
+SETTINGS = """
+base_url: {base_url}
+host: 127.0.0.1
+port: {port}
+data_dir: data
+simulator: {{enabled: false}}
+validation: {{inbound: "off"}}
+log_inbound: false
+"""
+FHIR = {"Content-Type": "application/fhir+json"}
+
+
+class Sekmet:
+    """The running server."""
+
+    def __init__(self, base_url: str) -> None:
+        self.base_url = base_url
+        self.session = requests.Session()
+
+    def put(self, resource: Resource) -> bool:
+        """Stores a resource; False when the server will not have it."""
+        address = f"{self.base_url}/{resource['resourceType']}/{resource['id']}"
+        return self.session.put(address, json=resource, headers=FHIR, timeout=20).status_code in (200, 201)
+
+    def delete(self, ref: str) -> None:
+        self.session.delete(f"{self.base_url}/{ref}", timeout=20).raise_for_status()
+
+    def ready(self) -> bool:
+        try:
+            return self.session.get(f"{self.base_url}/metadata", timeout=20).ok
+        except requests.ConnectionError:
+            return False
+
+
+@pytest.fixture
+def sekmet(tmp_path: Path) -> Iterator[Sekmet]:
+    """The server in a process of its own, on a free port of this machine only."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    folder = tmp_path / "sekmet"
+    folder.mkdir()
+    base_url = f"http://127.0.0.1:{port}/fhir"
+    (folder / "settings.yaml").write_text(SETTINGS.format(base_url=base_url, port=port))
+    command = [str(Path(sys.executable).with_name("sekmet")), "serve", "-c", "settings.yaml", "--host", "127.0.0.1"]
+    server = Sekmet(base_url)
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+        try:
+            limit = time.monotonic() + 30
+            while not server.ready():
+                assert process.poll() is None and time.monotonic() < limit, (folder / "log").read_text()
+                time.sleep(0.05)
+            yield server
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+@pytest.fixture
+def over_http(sekmet: Sekmet, tmp_path: Path, families: list[Resource]) -> Adapter:
+    """An installation that reads that server, which has the story's families."""
+    assert all(sekmet.put(resource) for resource in families)
+    adapter = Adapter(tmp_path / "http", policy="hold_first_welcome = false")
+    adapter.reads_http(sekmet.base_url, page_size=20)
+    return adapter
+
+
+def test_its_families_give_the_accounts_of_the_files_and_edits_arrive_with_the_next_sync(
+    sekmet: Sekmet, over_http: Adapter, story_adapter: Adapter, families: list[Resource]
+) -> None:
+    first = over_http.sync()
+    assert (first["kind"], first["read"]["resources"]) == ("full", len(families))
+    assert comparable(over_http.accounts()) == comparable(story_adapter.accounts())
+    quiet = over_http.sync()
+    assert (quiet["kind"], quiet["changes"], quiet["read"]["changed"]) == ("incremental", {}, 0)
+
+    by_id = {resource["id"]: resource for resource in families}
+    father, self_row = by_id["lindgren-elsa-father"], by_id["whitfield-erin-self"]
+    other_relative = {"coding": [{"system": ROLE_CODE, "code": "EXT"}], "text": "Other Relative"}
+    assert sekmet.put(father | {"extension": [authority_extension("none")]})
+    assert sekmet.put(self_row | {"relationship": [other_relative]})
+    changed = over_http.sync()
+    assert (changed["kind"], changed["read"]["changed"]) == ("incremental", 2)
+    assert changed["changes"] == {"cancel-welcome": 1, "close-account": 1, "end-grant": 1, "grant": 1}
+    mats = over_http.account("mats.lindgren@post.example")
+    assert opens(mats) == {"lindgren-elsa": "ended authority-none"}
+    assert mats["dependents"][0]["source"] == "RelatedPerson/lindgren-elsa-father/_history/2"
+    erin = over_http.account("erin.whitfield@mail.example")
+    assert opens(erin) == {"whitfield-erin": "active self", "whitfield-max": "active"}
+
+    sekmet.delete("RelatedPerson/okafor-ben-mother")
+    assert over_http.sync()["changes"] == {}  # a search cannot tell of deletions
+    assert over_http.sync("--full")["changes"] == {"end-grant": 1}
+    assert opens(over_http.account("grace.okafor@mail.example")) == {
+        "okafor-ada": "active",
+        "okafor-ben": "ended contact-gone",
+    }
+
+
+def test_bad_records_in_it_are_counted_and_harm_nobody(
+    sekmet: Sekmet, over_http: Adapter, story_adapter: Adapter, families: list[Resource]
+) -> None:
+    found_by_search = {name: resource for name, (resource, _) in BROKEN.items() if name != "patient-text"}
+    bad = list(found_by_search.values())
+    offered: list[Resource] = [chart("kid"), *bad, *MISPLACED, *ODD_BUT_FINE, *OF_NO_USE]
+    accepted = [resource for resource in offered if sekmet.put(resource)]
+    assert len(accepted) > 20
+    report = over_http.sync()
+    assert report["status"] in ("complete", "held") and adds_up(report["read"])
+    refs = {f"{one['resourceType']}/{one['id']}" for one in bad if one in accepted}
+    findings = over_http.json("findings")
+    put_aside = {one["patient"] or one["contact"] for one in findings if one["code"] == "record-unusable"}
+    assert refs <= put_aside
+    kept = {account["email"] for account in story_adapter.accounts()}
+    mine = [account for account in comparable(over_http.accounts()) if account["email"] in kept]
+    assert mine == comparable(story_adapter.accounts())
