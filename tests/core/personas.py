@@ -36,12 +36,14 @@ def anna_as_patient(**changes: Any) -> Patient:
 def contact(id: str, name: str, on: str, email: str, **changes: Any) -> Contact:
     """Any Family Contact; Authority Joint. An empty ``email`` is a missing one."""
     facts: dict[str, Any] = {
+        "ref": f"RelatedPerson/{id}",
+        "source": f"RelatedPerson/{id}/_history/1",
         "patient": f"Patient/{on}",
         "authority": Authority.JOINT,
         "names": (name,) if name else (),
         **mailbox(email),
     }
-    return Contact(f"RelatedPerson/{id}", f"RelatedPerson/{id}/_history/1", **(facts | changes))
+    return Contact(**(facts | changes))
 
 
 def mailbox(email: str) -> dict[str, Any]:
@@ -65,9 +67,9 @@ def rosa(on: str = "mia", *, email: str = ROSAS, **changes: Any) -> Contact:
     return contact(f"rosa-{on}", "Rosa Lopez", on, email, **({"role": Role.GRANDPARENT} | changes))
 
 
-def anna_as_self(**changes: Any) -> Contact:
+def anna_as_self(*, email: str = ANNAS, **changes: Any) -> Contact:
     """The entry in Anna's own chart that says Self."""
-    return contact("anna-self", "Anna Rivera", "anna", ANNAS, **({"role": Role.SELF} | changes))
+    return contact("anna-self", "Anna Rivera", "anna", email, **({"role": Role.SELF} | changes))
 
 
 def anna_as_other_relative(*, email: str = ANNAS, **changes: Any) -> Contact:

@@ -49,7 +49,7 @@ LINK = ("RelatedPerson/anna-other",)
 BOTH_BORN: dict[str, Any] = {"birth_date": "1988-02-11"}
 
 # fmt: off
-THE_PATIENT: list[tuple[str, Patient, dict[str, Any], bool]] = [
+THE_PATIENT: list[tuple[str, Patient, dict[str, Any], bool | None]] = [
     ("by-name", anna_as_patient(), {}, True),
     ("by-name-and-birth-date", anna_as_patient(), BOTH_BORN, True),
     ("by-nickname", anna_as_patient(names=("Elizabeth Rivera",)), {"names": ("Beth Rivera",)}, True),
@@ -61,6 +61,8 @@ THE_PATIENT: list[tuple[str, Patient, dict[str, Any], bool]] = [
     ("no-name", anna_as_patient(), {"names": ()}, False),
     ("mother-of-the-same-name", anna_as_patient(), {"role": Role.MOTHER}, False),
     ("grandmother-of-the-same-name", anna_as_patient(), {"role": Role.GRANDPARENT}, False),
+    ("patient-without-birth-date", anna_as_patient(birth_date=""), BOTH_BORN, None),
+    ("patient-with-an-absurd-birth-date", anna_as_patient(birth_date="1788-02-11"), {}, None),
     ("another-link", anna_as_patient(links=("RelatedPerson/anna-mia",)), {"names": ("Rosa Lopez",)}, False),
 ]
 # fmt: on
@@ -69,10 +71,12 @@ THE_PATIENT: list[tuple[str, Patient, dict[str, Any], bool]] = [
 @pytest.mark.parametrize(
     ("patient", "changes", "is_self"), [pytest.param(*case, id=name) for name, *case in THE_PATIENT]
 )
-def test_the_contact_is_the_patient(patient: Patient, changes: dict[str, Any], is_self: bool) -> None:
+def test_the_contact_is_the_patient(patient: Patient, changes: dict[str, Any], is_self: bool | None) -> None:
+    """``None``: nobody can tell, for the patient's birth date is missing or absurd."""
     decided = outcome(patient, anna_as_other_relative(**changes))
-    assert decided.is_self is is_self
-    assert decided.headline == ("eligible" if is_self else "dependent-is-adult")
+    assert decided.is_self is bool(is_self)
+    headline = {True: "eligible", False: "dependent-is-adult", None: "birthdate-unusable"}
+    assert decided.headline == headline[is_self]
 
 
 # ---- rule 12: the patient's own mailbox ----------------------------------------------------------------------------
@@ -109,6 +113,12 @@ def test_a_practice_may_let_a_small_childs_record_carry_the_parents_address(born
         (mia(), anna(start="2026-04"), Policy(), date(2026, 4, 1)),
         (mia(), anna(email_end="2027"), Policy(), date(2028, 1, 1)),
         (mia(), anna(email_start="2026-03-05"), Policy(), date(2026, 3, 5)),
+        (mia(), anna(end="2026-03-02T15:00:00-05:00"), Policy(), date(2026, 3, 2)),
+        (mia(), anna(start="2026-03-02T15:00:00-05:00"), Policy(), date(2026, 3, 2)),
+        (mia(), anna(end="2026-03-02"), Policy(), date(2026, 3, 3)),
+        (mia(), anna(end="2026-03-02T08:59:00-05:00"), Policy(), date(2037, 5, 4)),
+        (mia(), anna(end="9999-12-31"), Policy(), date(2037, 5, 4)),
+        (mia(birth_date="2027-01-01"), anna(), Policy(), date(2026, 3, 2)),
         (anna_as_patient(), anna_as_other_relative(), Policy(), None),
         (mia(birth_date=""), anna(), Policy(), None),
         (None, anna(), Policy(), None),

@@ -1,8 +1,10 @@
 """Exclusive Authority beside others on one chart: who is granted, who is suspended, and what ends a claim."""
 
+from itertools import permutations
+
 import pytest
 
-from adapter.core.decide import ChartDecision, decide_chart
+from adapter.core.decide import PASSED, ChartDecision, decide_chart, steps_of
 from adapter.core.facts import Authority, Contact, Role
 from adapter.core.policy import Policy
 from tests.core.personas import NOW, anna, anna_as_other_relative, ben, mia, rosa
@@ -53,7 +55,6 @@ STILL_EXCLUSIVE = [
     ("unusable", anna(authority=EXCLUSIVE, unusable="$.name: should be a list")),
     ("authority-lost", anna(authority=UNKNOWN, last_authority=EXCLUSIVE)),
     ("authority-garbled", anna(authority=UNKNOWN, authority_text="exlusive", last_authority=EXCLUSIVE)),
-    ("period-garbled", anna(authority=EXCLUSIVE, end="soon")),
 ]
 NOT_EXCLUSIVE = [
     ("ended", anna(authority=EXCLUSIVE, end="2026-03-01")),
@@ -84,3 +85,22 @@ def test_one_person_entered_twice_is_in_no_conflict_with_herself() -> None:
 def test_the_same_name_at_another_address_is_another_person() -> None:
     again = anna_as_other_relative(patient="Patient/mia", authority=EXCLUSIVE, email="anna@work.example")
     assert headlines(anna(authority=EXCLUSIVE), again) == ["authority-conflict"] * 2
+
+
+def test_the_steps_of_an_exclusive_contact_do_not_find_it_in_conflict_with_itself() -> None:
+    alone = anna(authority=EXCLUSIVE, email="")
+    steps = {
+        step.rule: step.outcome
+        for step in steps_of(anna(authority=EXCLUSIVE, email=""), mia(), (alone,), Policy(), NOW)
+    }
+    assert steps["authority-conflict"] == PASSED
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_three_rows_that_chain_are_one_person_in_any_order(order: tuple[int, ...]) -> None:
+    rows = [
+        anna_as_other_relative(ref=f"RelatedPerson/{born}", patient="Patient/mia", authority=EXCLUSIVE, birth_date=born)
+        for born in ("1988-02-11", "", "1988-02-12")
+    ]
+    decision = on_mias_chart(*(rows[number] for number in order))
+    assert all(one.opens for one in decision.outcomes.values())

@@ -100,6 +100,8 @@ def test_a_period_begins_with_the_first_moment_of_its_start(text: str, moment: d
         ("2026-12", datetime(2027, 1, 1, tzinfo=NEW_YORK)),
         ("2026-03-02", datetime(2026, 3, 3, tzinfo=NEW_YORK)),
         ("2026-03-02T10:30:00Z", datetime(2026, 3, 2, 10, 30, 0, 1, tzinfo=UTC)),
+        ("9999-12-31", datetime.max.replace(tzinfo=NEW_YORK)),
+        ("9999", datetime.max.replace(tzinfo=NEW_YORK)),
     ],
 )
 def test_a_period_ends_after_the_last_moment_of_its_end(text: str, moment: datetime) -> None:

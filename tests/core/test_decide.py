@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from adapter.core.decide import PASSED, RULES, ChartDecision, Outcome, decide_chart, steps_of
+from adapter.core.decide import PASSED, ChartDecision, Outcome, decide_chart, steps_of
 from adapter.core.facts import Authority, Contact, EmailProblem, Patient, Role
 from adapter.core.policy import Policy
 from adapter.core.reasons import ORDER, REASONS
+from adapter.core.rules import RULES
 from tests.core.personas import NOW, anna, anna_as_patient, anna_as_self, ben, leo, mia
 
 EXCLUSIVE, NONE, UNKNOWN = Authority.EXCLUSIVE, Authority.NONE, Authority.UNKNOWN
@@ -55,11 +56,13 @@ ONE_CONTACT = [
     ("contact-ended-an-hour-ago", mia(), anna(end="2026-03-02T08:00:00-05:00"), ["contact-ended"]),
     ("contact-ends-today", mia(), anna(end="2026-03-02"), []),
     ("contact-ends-this-year", mia(), anna(end="2026"), []),
+    ("contact-never-ends", mia(), anna(end="9999-12-31"), []),
     ("period-garbled", mia(), anna(end="next summer"), ["internal-error"]),
     # 5 and 6 the Authority
     ("authority-none", mia(), anna(authority=NONE), ["authority-none"]),
     ("authority-not-stated", mia(), anna(authority=UNKNOWN), ["authority-unknown"]),
     ("authority-in-other-words", mia(), anna(authority=UNKNOWN, authority_text="shared"), ["authority-unknown"]),
+    ("authority-nonsense", mia(), anna(authority="full"), ["authority-unknown"]),
     ("authority-exclusive", mia(), anna(authority=EXCLUSIVE), []),
     # 7 and 8 the Role
     ("role-self", anna_as_patient(), anna_as_self(), ["role-self"]),
@@ -115,14 +118,25 @@ def test_a_practice_may_allow_fewer_roles(role: Role) -> None:
 
 
 def test_every_reason_is_collected_and_the_first_is_the_headline() -> None:
-    patient = mia(unusable="$: unreadable", active=False, birth_date="", emails=("anna@rivera.example",))
-    contact = anna(patient_problem="points to another EHR", active=False, authority=NONE, role=Role.OTHER)
+    chart: dict[str, Any] = {
+        "active": False,
+        "replaced_by": ("Patient/mia2",),
+        "deceased": True,
+        "emails": ("anna@rivera.example",),
+    }
+    patient = mia(unusable="$: unreadable", birth_date="", **chart)
+    period: dict[str, Any] = {"active": False, "start": "2026-04", "end": "2026-02"}
+    contact = anna(patient_problem="points to another EHR", authority=NONE, role=Role.OTHER, **period)
     decided = outcome(patient, contact, ben(authority=EXCLUSIVE))
     assert decided.reasons == (
         "record-unusable",
         "patient-mismatch",
         "patient-inactive",
+        "patient-merged",
+        "patient-deceased",
         "contact-inactive",
+        "contact-not-yet",
+        "contact-ended",
         "authority-none",
         "role-not-allowed",
         "authority-conflict",
@@ -199,22 +213,30 @@ def test_the_steps_name_every_rule_and_agree_with_the_decision() -> None:
     patient, people = mia(birth_date="2020"), (anna(authority=UNKNOWN, email=""), ben(authority=EXCLUSIVE))
     for contact in people:
         steps = steps_of(contact, patient, people, Policy(), NOW)
-        assert [step.rule for step in steps] == [name for name, _, _ in RULES]
+        assert [step.rule for step in steps] == [rule.name for rule in RULES]
         failed = tuple(step.outcome for step in steps if step.outcome != PASSED)
         assert failed == outcome(patient, contact, *people).reasons
 
 
 def test_each_step_names_the_version_of_the_record_it_rests_on() -> None:
     steps = {step.rule: step.source for step in steps_of(anna(), mia(), (anna(),), Policy(), NOW)}
-    assert steps["authority-given"] == "RelatedPerson/anna-mia/_history/1"
+    assert steps["authority"] == "RelatedPerson/anna-mia/_history/1"
     assert steps["age"] == "Patient/mia/_history/1"
 
 
 def test_a_rule_that_fails_says_so_in_its_step() -> None:
     steps = {step.rule: step.outcome for step in steps_of(anna(end="soon"), mia(), (), Policy(), NOW)}
-    assert steps["contact-state"] == "internal-error"
-    assert steps["authority-given"] == PASSED
+    assert steps["contact-not-ended"] == "internal-error"
+    assert steps["authority"] == PASSED
 
 
-def test_an_error_inside_one_decision_holds_that_contact_and_no_other() -> None:
-    assert headlines(mia(), anna(start="whenever"), ben()) == ["internal-error", "eligible"]
+@pytest.mark.parametrize(
+    ("patient", "contact"),
+    [(mia(birth_date=20190504), anna()), (mia(), anna(role=[], authority=UNKNOWN))],
+    ids=["birth-date", "role"],
+)
+def test_an_error_that_concerns_the_chart_holds_everybody_on_it(patient: Patient, contact: Contact) -> None:
+    decision = decide(patient, contact, ben())
+    assert {one.reasons for one in decision.outcomes.values()} == {("internal-error",)}
+    assert decision.review_on == NOW.date()
+    assert {step.outcome for step in steps_of(contact, patient, (contact,), Policy(), NOW)} == {"internal-error"}

@@ -23,6 +23,8 @@ SAME = [
     ("Mary O'Brien", "Mary OBrien"),
     ("Martin King Jr.", "Martin King Junior"),
     ("Madonna", "madonna"),
+    ("Mr Don Smith", "Don Smith"),
+    ("Don Smith", "Donald Smith"),
 ]
 DIFFERENT = [
     ("Anna Rivera", "Ben Rivera"),
@@ -37,6 +39,8 @@ DIFFERENT = [
     ("Amy Lee", "Amy Lea"),
     ("Patrick Lee", "Patricia Lee"),
     ("J Rivera", "Anna Rivera"),
+    ("Mr Smith", "Mrs Smith"),
+    ("Don Smith", "Miss Smith"),
     ("", "Anna Rivera"),
     ("", ""),
     ("  ", "  "),
