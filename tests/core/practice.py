@@ -78,6 +78,15 @@ def decisions(members: Mapping[str, Member]) -> dict[str, AccountDecision]:
     return {key: decide_account(key, _at(key, members)) for key in sorted(keys)}
 
 
+def row_of(
+    contact: Contact, patient: Patient | None, *others: Contact, policy: Policy = POLICY, now: datetime = NOW
+) -> Row:
+    """One contact with its chart, the others on it in view, as explain wants it."""
+    group = (contact, *others)
+    outcome = decide_chart(patient, group, policy, now).outcomes[contact.ref]
+    return Row(Member(contact, outcome), patient, tuple(steps_of(contact, patient, group, policy, now)))
+
+
 class Practice:
     """Keeps accounts from sync to sync."""
 
@@ -129,8 +138,9 @@ class Practice:
     def _row(self, member: Member) -> Row:
         ref = member.contact.patient
         patient = next((fact for fact in self.facts if isinstance(fact, Patient) and fact.ref == ref), None)
-        group = tuple(fact for fact in self.facts if isinstance(fact, Contact) and fact.patient == ref)
-        return Row(member, patient, tuple(steps_of(member.contact, patient, group, self.policy, self.now)))
+        others = [fact for fact in self.facts if isinstance(fact, Contact) and fact.patient == ref]
+        others.remove(member.contact)
+        return row_of(member.contact, patient, *others, policy=self.policy, now=self.now)
 
     def _moves(self, wanted: Mapping[str, AccountDecision]) -> list[Action]:
         moves = []
@@ -150,6 +160,13 @@ class Practice:
                 self.accounts[key] = moved
                 moves.append(action)
         return moves
+
+
+def synced(*facts: Fact) -> Practice:
+    """A practice with the default policy after its first sync."""
+    practice = Practice()
+    practice.sync(*facts)
+    return practice
 
 
 def _by_chart(facts: Sequence[Fact]) -> list[tuple[str, tuple[Contact, ...]]]:

@@ -17,17 +17,11 @@ from tests.core.personas import (
     leo,
     mia,
 )
-from tests.core.practice import Practice, invited, registered
+from tests.core.practice import Practice, invited, registered, synced
 
 JOINT, EXCLUSIVE, NONE, UNKNOWN = Authority.JOINT, Authority.EXCLUSIVE, Authority.NONE, Authority.UNKNOWN
 QUEUED = EffectState.QUEUED
 NEW = "anna@work.example"
-
-
-def synced(*facts: Fact) -> Practice:
-    practice = Practice()
-    practice.sync(*facts)
-    return practice
 
 
 def after_welcome(*facts: Fact) -> Practice:
