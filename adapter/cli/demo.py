@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from adapter.cli.base import DONE, FAILED, app, out
+from adapter.cli.base import DONE, FAILED, app, out, tell
 
 if TYPE_CHECKING:
     from adapter.sandbox.demo import Demo
@@ -45,6 +45,9 @@ def demo(
             with tempfile.TemporaryDirectory(prefix="adapter-demo-") as temporary:
                 return _demo(Path(temporary), families, port, stays=False, kept=False)
         return _demo(folder or FOLDER, families, port, stays=not once, kept=True)
+    except KeyboardInterrupt:
+        tell("Stopped before the end of the story.")
+        return FAILED
     finally:
         signal.signal(signal.SIGTERM, before)
 

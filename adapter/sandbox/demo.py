@@ -65,7 +65,7 @@ _SCHEDULE = """{marker}: as the default schedule, at a pace one can watch.
 
 [[job]]
 name = "sync"
-every = "15 seconds"
+every = "10 seconds"
 
 [[job]]
 name = "deliver"
