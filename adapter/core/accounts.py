@@ -115,15 +115,8 @@ def people_of(members: Sequence[Member]) -> tuple[tuple[Member, ...], ...]:
 
 
 def _same(a: Contact, b: Contact) -> bool:
-    """Whether two contacts with one address are one person.
-
-    A mother and a father never are. On one chart, two different roles are two people unless both birth dates say
-    otherwise: a parent who is a patient may stand there as Self a second time, nobody else stands there twice.
-    """
+    """Whether two contacts with one address are one person. A mother and a father never are, whatever their names."""
     if {a.role, b.role} == {Role.MOTHER, Role.FATHER}:
-        return False
-    twice = a.patient == b.patient and a.role is not b.role and Role.SELF not in (a.role, b.role)
-    if twice and (not a.birth_date or a.birth_date != b.birth_date):
         return False
     if a.names and a.names[:1] == b.names[:1] and a.birth_date == b.birth_date:
         return True

@@ -28,9 +28,9 @@ _encode = msgspec.json.Encoder().encode
 
 def chain_hash(previous: str, *, practice: str, seq: int, at: datetime, entry: AuditEntry) -> str:
     """SHA-256 (hex) over the previous row's hash and this row, so that an edit, a gap or a swap shows."""
-    return hashlib.sha256(_encode((previous, practice, seq, _stamp(at), entry))).hexdigest()
+    return hashlib.sha256(_encode((previous, practice, seq, _stamp(at.astimezone(UTC)), entry))).hexdigest()
 
 
 @lru_cache(maxsize=64)
 def _stamp(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -3,6 +3,7 @@
 Nothing here reads a clock or a store. Whatever goes wrong in here is a hold, never a grant.
 """
 
+from collections.abc import Callable
 from datetime import date, datetime
 
 import msgspec
@@ -203,8 +204,14 @@ def _review_on(
             (contact.email_start, starts_at),
             (contact.email_end, ends_at),
         ):
-            if text:
-                moment = edge(text, now)
-                if moment > now and moment.year < date.max.year:
-                    days.append(moment.astimezone(now.tzinfo).date())
+            moment = _moment(edge, text, now)
+            if moment is not None and now < moment and moment.year < date.max.year:
+                days.append(moment.astimezone(now.tzinfo).date())
     return min(days, default=None)
+
+
+def _moment(edge: Callable[[str, datetime], datetime], text: str, now: datetime) -> datetime | None:
+    try:
+        return edge(text, now) if text else None
+    except (ValueError, OverflowError):  # the rule that reads it holds the contact
+        return None

@@ -187,7 +187,7 @@ _ALL = (
         "the contact now belongs to another chart",
         f"Enter the contact again {_IN_CONTACTS} if that is wrong.",
     ),
-    Reason("email-changed", "the contact has a new e-mail address", ""),
+    Reason("email-changed", "the contact has a new e-mail address", "Ask about the new address instead."),
     Reason("no-open-chart", "none of the account's charts may be opened any more", ""),
     Reason("registered-again", "somebody at the practice asked for the Welcome email again", ""),
     # What is worth a look without changing any grant.

@@ -66,7 +66,9 @@ def welcomed(name: str, account: Account, welcome: WelcomeView | None, now: date
             "welcome-failed",
             "Correct the e-mail address in Family Contacts; if it is right, send the email again with Register.",
         )
-    if welcome.state in (EffectState.UNKNOWN, EffectState.SENDING):
+    if welcome.state is EffectState.SENDING:
+        return f"The Welcome email to {name} is being sent to {to} now", "welcome-sending", "Look again in a minute."
+    if welcome.state is EffectState.UNKNOWN:
         return (
             f"The line to the mail server dropped while the Welcome email to {name} was being sent to {to}: "
             "it may or may not have arrived",

@@ -36,7 +36,7 @@ class Instant(sa.types.TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError("a naive datetime cannot be stored")
-        return value.astimezone(UTC) if dialect.name == "postgresql" else _stamp(value)
+        return value.astimezone(UTC) if dialect.name == "postgresql" else _stamp(value.astimezone(UTC))
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
         if value is None:
@@ -48,7 +48,7 @@ class Instant(sa.types.TypeDecorator[datetime]):
 
 @lru_cache(maxsize=1024)
 def _stamp(value: datetime) -> str:
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _text(name: str, *args: Any, nullable: bool = False, **kwargs: Any) -> sa.Column[str]:
