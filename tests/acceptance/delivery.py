@@ -104,12 +104,15 @@ class ScriptedMailer:
 
 
 class PickyPortal(EmbeddedPortal):
-    """A portal that refuses some accounts, and home pages while it is told to."""
+    """A portal that refuses some accounts, and home pages while it is told to; ``during`` is called while it works."""
 
     refuses: dict[str, DeliveryError]
     refuses_home: Exception | None = None
+    during: Callable[[], None] | None = None
 
     def put_accounts(self, batch: list[PortalAccount]) -> dict[str, DeliveryError]:  # type: ignore[override]
+        if self.during:
+            self.during()
         super().put_accounts([one for one in batch if one.key not in self.refuses])
         return {one.key: self.refuses[one.key] for one in batch if one.key in self.refuses}
 

@@ -17,6 +17,7 @@ from adapter.mail.folder import FolderMailer
 from adapter.portal.embedded import EmbeddedPortal
 from adapter.store import tables as t
 from adapter.store.engine import begin
+from adapter.store.outbox import LEASE
 from tests.acceptance.delivery import Outbound, PickyPortal, ScriptedMailer
 from tests.edges.effects import NOW, PRACTICE, add_account, add_effect, add_grant, add_welcome, row_of, states
 
@@ -117,6 +118,9 @@ def test_a_family_that_changed_while_the_welcome_waited_gets_none(outbound: Outb
     engine = outbound.engine
     add_account(engine, "suspended", status=AccountStatus.SUSPENDED)
     add_account(engine, "nothing-to-open", charts=0)
+    with begin(engine) as connection:
+        for state in (GrantState.HELD, GrantState.SUSPENDED, GrantState.ENDED):
+            add_grant(connection, "nothing-to-open", f"Patient/{state}", state)
     add_account(engine, "moved", email="new@mail.example")
     add_account(engine, "killed")
     for account in ("suspended", "nothing-to-open"):
@@ -168,6 +172,32 @@ def test_a_portal_that_is_not_well_is_asked_again_and_no_link_leaves_meanwhile(
     assert outbound.deliver() == {}
     outbound.later(seconds=30)
     assert outbound.deliver() == {"account": {"sent": 1}, "welcome": {"sent": 1}}
+
+
+def test_a_portal_so_slow_that_another_worker_took_over_is_given_the_current_state_once_more(
+    outbound: Outbound,
+) -> None:
+    portal = PickyPortal(outbound.engine, practice=PRACTICE, now=outbound.now)
+    portal.refuses = {}
+    outbound.portal = portal
+    add_account(outbound.engine, "a1")
+    add_effect(outbound.engine, "e1", EffectKind.ACCOUNT, "a1")
+
+    def take_over() -> None:
+        """While the first worker waits, its lease ends, the family changes, and a second worker delivers."""
+        portal.during = None
+        outbound.at += LEASE
+        with begin(outbound.engine) as connection:
+            connection.execute(sa.update(t.account).values(status=AccountStatus.CLOSED))
+        second = Outbound(outbound.engine, ScriptedMailer(), at=outbound.at)
+        assert second.deliver() == {"account": {"sent": 1}}
+
+    portal.during = take_over
+    outbound.deliver()
+    account = portal.get_account("a1")
+    assert account is not None
+    assert (account.active, account.status) == (False, AccountStatus.CLOSED)
+    assert states(outbound.engine) == {"e1": EffectState.SENT}
 
 
 def test_an_account_the_portal_refuses_stops_nobody_else(outbound: Outbound) -> None:
