@@ -121,7 +121,11 @@ def table(*columns: str, title: str | None = None) -> Table:
     return shown
 
 
-def words(counts: dict[str, int], names: dict[str, str] | None = None) -> str:
-    """Counts as words: ``3 grants, 2 new accounts``; "nothing" for none."""
-    parts = [f"{count:,} {(names or {}).get(name, name)}" for name, count in counts.items() if count]
+def words(counts: dict[str, int], names: dict[str, tuple[str, str]] | None = None) -> str:
+    """Counts as words: ``1 account opened, 3 charts opened``; "nothing" for none.
+
+    ``names`` has, in the order to tell them, the words for one and for several; other keys speak for themselves.
+    """
+    told = {name: (name, name) for name in sorted(counts)} if names is None else names
+    parts = [f"{counts[name]:,} {told[name][counts[name] != 1]}" for name in told if counts.get(name)]
     return ", ".join(parts) or "nothing"

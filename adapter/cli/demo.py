@@ -23,7 +23,7 @@ def demo(
     ] = False,
     families: Annotated[
         int, typer.Option(min=1, max=5000, help="How many families the practice has; the story needs 17.", metavar="N")
-    ] = 100,
+    ] = 60,
     port: Annotated[int, typer.Option(min=0, max=65535, help="The EHR's port; 0 takes a free one.", metavar="P")] = 0,
     folder: Annotated[
         Path | None,

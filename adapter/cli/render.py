@@ -11,20 +11,27 @@ from adapter.core.decide import PASSED
 from adapter.core.explain import Explanation
 
 CHANGES = {
-    "open-account": "accounts opened",
-    "move-account": "accounts moved to a new address",
-    "update-account": "accounts updated",
-    "reopen-account": "accounts opened again",
-    "suspend-account": "accounts suspended",
-    "close-account": "accounts closed",
-    "grant": "charts opened",
-    "change-grant": "grants changed",
-    "hold-grant": "charts held",
-    "suspend-grant": "charts suspended",
-    "end-grant": "charts closed",
-    "queue-welcome": "Welcome emails queued",
-    "hold-welcome": "Welcome emails held",
-    "cancel-welcome": "Welcome emails cancelled",
+    "open-account": ("account opened", "accounts opened"),
+    "grant": ("chart opened", "charts opened"),
+    "queue-welcome": ("Welcome email queued", "Welcome emails queued"),
+    "hold-welcome": ("Welcome email held", "Welcome emails held"),
+    "hold-grant": ("chart held", "charts held"),
+    "suspend-grant": ("chart suspended", "charts suspended"),
+    "end-grant": ("chart closed", "charts closed"),
+    "change-grant": ("grant changed", "grants changed"),
+    "cancel-welcome": ("Welcome email cancelled", "Welcome emails cancelled"),
+    "move-account": ("account moved to a new address", "accounts moved to a new address"),
+    "update-account": ("account updated", "accounts updated"),
+    "reopen-account": ("account opened again", "accounts opened again"),
+    "suspend-account": ("account suspended", "accounts suspended"),
+    "close-account": ("account closed", "accounts closed"),
+}
+READ = {
+    "patients": ("patient", "patients"),
+    "contacts": ("contact", "contacts"),
+    "repeated": ("repeated", "repeated"),
+    "quarantined": ("put aside", "put aside"),
+    "ignored": ("ignored", "ignored"),
 }
 STATE_STYLE = {
     "active": "green",
@@ -63,15 +70,7 @@ def show_run(report: dict[str, Any]) -> None:
             styled(report["status"]),
         )
     )
-    names = {
-        "patients": "patients",
-        "contacts": "contacts",
-        "repeated": "repeated",
-        "quarantined": "put aside",
-        "ignored": "ignored",
-    }
-    counted = words({name: read.get(name, 0) for name in names}, names)
-    out.print(f"  Read      {read.get('resources', 0):,} records: {counted}", markup=False)
+    out.print(f"  Read      {read.get('resources', 0):,} records: {words(read, READ)}", markup=False)
     out.print(f"  Changed   {words(report['changes'], CHANGES)}", markup=False)
     if report["findings"]:
         out.print(f"  Findings  {words(report['findings'])}", markup=False)
