@@ -15,6 +15,7 @@ from adapter.store import accounts, audit, runs
 from adapter.store import tables as t
 from adapter.store.apply import Applier
 from adapter.store.engine import begin, read
+from adapter.store.turns import take_turn, turn
 
 REGISTERED_AGAIN = "registered-again"
 
@@ -40,6 +41,7 @@ def release(engine: sa.Engine, run: int, *, actor: str, now: datetime) -> Releas
         if row["status"] == "running":
             raise FatalError(f"Run {run} has not ended yet. Release it when it has.")
         practice = row["practice"]
+        take_turn(connection, practice)
         held = sa.and_(
             t.effect.c.practice == practice,
             t.effect.c.kind == EffectKind.WELCOME,
@@ -100,7 +102,7 @@ def register(engine: sa.Engine, practice: str, email: str, *, actor: str, now: d
     Raises FatalError, with the reason, when that would be pointless.
     """
     key = email_key(email)
-    with begin(engine) as connection:
+    with turn(engine, practice) as connection:
         account = accounts.by_email(connection, practice, [key]).get(key)
         problem = _pointless(account) if account else "There is no account with this address."
         if account is None or problem:

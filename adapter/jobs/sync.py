@@ -24,6 +24,7 @@ from adapter.store import facts, findings, runs
 from adapter.store import tables as t
 from adapter.store.apply import Applier
 from adapter.store.engine import begin
+from adapter.store.turns import turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,7 @@ def sync(
 
         try:
             _gather(run, transaction, progress, alive)
-            with begin(engine) as connection, PlanSpool() as plan:
+            with turn(engine, practice.id) as connection, PlanSpool() as plan:
                 alive(connection)
                 _plan(connection, run, plan, progress)
                 _apply(connection, run, plan, progress)
