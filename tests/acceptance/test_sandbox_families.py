@@ -167,3 +167,9 @@ def test_ndjson_files_hold_every_resource_once(tmp_path: Path) -> None:
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
     for line in path.read_bytes().splitlines():
         yield orjson.loads(line)
+
+
+def test_the_document_about_the_demo_lists_every_family() -> None:
+    written = (Path(__file__).parents[2] / "docs" / "demo.md").read_text()
+    listed = [line for line in written.splitlines() if line.startswith("| ") and line.endswith(". |")]
+    assert listed == [f"| {family.title} | {family.shows} |" for family in story(TODAY)]
