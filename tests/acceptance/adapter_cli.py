@@ -4,11 +4,12 @@ import io
 import json
 import logging
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,6 @@ class Adapter:
     more: str = ""
     """Further tables of the practice."""
     ehr: str = 'kind = "files"\npath = "ehr"'
-    environment: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         (self.folder / "ehr").mkdir(parents=True, exist_ok=True)
@@ -101,17 +101,22 @@ class Adapter:
         (found,) = self.json("accounts", email)
         return found
 
-    def process(self, *arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
+    def process(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """One command as a process of its own, in the installation's folder."""
-        return subprocess.run(self.command(*arguments), **self.process_options(), check=False, timeout=60, **more)
+        with self.start(*arguments) as process:
+            out, err = process.communicate(timeout=60)
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
-    def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "adapter", *arguments]
-
-    def process_options(self) -> dict[str, Any]:
+    def start(self, *arguments: str, shell: str = "") -> subprocess.Popen[str]:
+        """Starts one command as a process; ``shell`` is what bash does with its output: ``| head -1``."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith("ADAPTER_")}
-        environment |= {"PYTHONPATH": str(ROOT), "COLUMNS": "100"} | self.environment
-        return {"cwd": self.folder, "env": environment, "capture_output": True, "text": True}
+        environment |= {"PYTHONPATH": str(ROOT), "COLUMNS": "100"}
+        command = [sys.executable, "-m", "adapter", *arguments]
+        if shell:
+            command = ["bash", "-c", f"{shlex.join(command)} {shell}"]
+        return subprocess.Popen(
+            command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
 
     def app(self, at: datetime | None = None) -> App:
         """The assembled application, for what no command shows: the portal, a job of the schedule."""
