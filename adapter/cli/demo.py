@@ -63,7 +63,7 @@ def _demo(folder: Path, families: int, port: int, *, stays: bool, kept: bool) ->
 
 def _stay(running: "Demo") -> bool:
     """Keeps everything alive until Ctrl-C or SIGTERM, and says what happens meanwhile."""
-    from adapter.cli.story import News
+    from adapter.cli.telling import News
     from adapter.jobs.schedule import JobScheduler
     from adapter.jobs.work import run_job
     from adapter.schedule_files import JobName

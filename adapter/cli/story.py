@@ -1,9 +1,6 @@
 """What the demo tells, step by step: the real output of the real jobs, and a sentence or two before each."""
 
-import re
-import sys
 from datetime import timedelta
-from pathlib import Path
 
 import msgspec
 from rich.padding import Padding
@@ -13,6 +10,7 @@ from adapter.bootstrap import actor
 from adapter.cli.base import out, table
 from adapter.cli.progress import progress_bar
 from adapter.cli.render import show_accounts, show_delivery, show_explanation, show_plan, show_run, show_widgets
+from adapter.cli.telling import heading, say, show_command, show_commands, show_line, show_mail, showing_arrivals
 from adapter.core.decide import PASSED
 from adapter.core.plan import Action
 from adapter.jobs.explain import explain
@@ -21,10 +19,8 @@ from adapter.jobs.release import release
 from adapter.jobs.sync import Request, plan, sync
 from adapter.jobs.work import deliver_all
 from adapter.sandbox.demo import PRACTICE, Demo, family_results, follow_the_remedy, withdraw_authority
-from adapter.sandbox.mailbox import Received
 
 ASKED_ABOUT = "imani.osei@mail.example"
-_TOKEN = re.compile(r"(?<=token=)([\w-]{4})[\w-]+")
 
 
 def tell_story(demo: Demo, *, stays: bool, kept: bool) -> None:
@@ -43,9 +39,9 @@ def tell_story(demo: Demo, *, stays: bool, kept: bool) -> None:
 
 
 def _practice(demo: Demo, *, kept: bool) -> None:
-    _heading(1, "A practice, its EHR and its parents")
+    heading(1, "A practice, its EHR and its parents")
     families = len(demo.families) + demo.others
-    _say(
+    say(
         f"Main Street Pediatrics does not exist. Its EHR has {demo.records:,} records of {families:,} families: "
         f"Patients, and the Family Contacts on their charts. {len(demo.families)} of the families show what a practice "
         "gets asked about. Everything runs on this machine, and all names are made up.\n"
@@ -60,14 +56,14 @@ def _practice(demo: Demo, *, kept: bool) -> None:
 
 
 def _first_sync(demo: Demo) -> int:
-    _heading(2, "The first sync: who gets an account, and who does not")
+    heading(2, "The first sync: who gets an account, and who does not")
     with progress_bar(PRACTICE) as progress:
         app = demo.app
         request = Request(full=True, actor=actor())
         report = sync(app.engine, app.practices[PRACTICE], request, clock=demo.clock, progress=progress)
         results = family_results(demo)
     show_run(report)
-    _say("\nFamily by family; the last column has the rules that kept somebody out:")
+    say("\nFamily by family; the last column has the rules that kept somebody out:")
     rows = table("family", "what is special", "accounts", "charts", "left out because")
     for column in rows.columns[:4]:
         column.no_wrap = True
@@ -79,53 +75,55 @@ def _first_sync(demo: Demo) -> int:
     out.print(rows)
     if demo.others:
         accounts = len(demo.open_accounts()) - sum(result.accounts for result in results)
-        _say(f"\nThe {demo.others:,} other families get {accounts:,} accounts.")
+        say(f"\nThe {demo.others:,} other families get {accounts:,} accounts.")
     return int(report["run"])
 
 
 def _question(demo: Demo) -> None:
-    _heading(3, "\u201cWhy didn't this parent get the Welcome email?\u201d")
-    _say("Imani Osei calls. She is a patient of the practice herself, like her son. Staff ask:")
-    _command(f"explain {ASKED_ABOUT}")
+    heading(3, "\u201cWhy didn't this parent get the Welcome email?\u201d")
+    say("Imani Osei calls. She is a patient of the practice herself, like her son. Staff ask:")
+    show_command(f"explain {ASKED_ABOUT}")
     answer = explain(demo.app.engine, demo.app.practices[PRACTICE], ASKED_ABOUT, clock=demo.clock)
     stopped = tuple(step for step in answer.steps if step.outcome != PASSED)
     show_explanation(msgspec.structs.replace(answer, steps=stopped), None)
-    _say(
+    say(
         f"\nThe other {len(answer.steps) - len(stopped)} rules were passed; the command lists them too, each with the "
         "version of the record it looked at."
     )
 
 
 def _release(demo: Demo, run: int) -> None:
-    _heading(4, "The Welcome emails go out")
-    _say(
+    heading(4, "The Welcome emails go out")
+    say(
         "The first run of a practice holds its Welcome emails, so that nobody writes to thousands of parents by "
         "accident. Staff have looked at the accounts and release them."
     )
-    _command(f"release {run}")
+    show_command(f"release {run}")
     released = release(demo.app.engine, run, actor=actor(), now=demo.clock())
     out.print(f"Released {released.welcome:,} Welcome email(s).")
-    _command("deliver")
-    show_delivery(deliver_all(demo.app))
+    show_command("deliver")
+    with showing_arrivals(demo, released.welcome):
+        report = deliver_all(demo.app)
+    show_delivery(report)
     mails = demo.mailbox.messages
-    _say(f"\n{len(mails):,} mails arrived: one for each account that may open a chart. The first family's:")
+    say(f"\n{len(mails):,} mails arrived: one for each account that may open a chart. The first family's:")
     first = next(row for row in demo.families[0].resources if row["resourceType"] == "RelatedPerson")
     addresses = {point["value"] for point in first["telecom"]}
-    _show_mail(next(mail for mail in mails if addresses & set(mail.recipients)))
-    _say("No mail names a child: the link leads to a page where the parent chooses a password.")
+    show_mail(next(mail for mail in mails if addresses & set(mail.recipients)))
+    say("No mail names a child: the link leads to a page where the parent chooses a password.")
 
 
 def _widget(demo: Demo) -> None:
     app, engine = demo.app, demo.app.engine
-    _heading(5, "The payment widget")
-    _say("The practice is paid through InstaMed. Its widget is published to the portal's home page.")
-    _command("widgets publish")
+    heading(5, "The payment widget")
+    say("The practice is paid through InstaMed. Its widget is published to the portal's home page.")
+    show_command("widgets publish")
     publish(engine, practice=PRACTICE, desired=app.widgets[PRACTICE], now=demo.clock(), actor=actor())
     deliver_all(app)
     show_widgets(status(engine, practices=[PRACTICE]))
     demo.clock.forward(timedelta(minutes=20))
-    _say("\nThe demo does not wait: it moves its own clock on by 20 minutes, and the adapter reads the page back.")
-    _command("widgets")
+    say("\nThe demo does not wait: it moves its own clock on by 20 minutes, and the adapter reads the page back.")
+    show_command("widgets")
     watch(
         engine,
         practice=PRACTICE,
@@ -139,35 +137,35 @@ def _widget(demo: Demo) -> None:
 
 def _changes(demo: Demo) -> None:
     app, practice = demo.app, demo.app.practices[PRACTICE]
-    _heading(6, "Two families change in the EHR")
+    heading(6, "Two families change in the EHR")
     helped, withdrawn = follow_the_remedy(demo.ehr), withdraw_authority(demo.ehr)
-    _say(
+    say(
         "Staff follow the advice for Imani Osei: in her own chart Self becomes Other Relative, and her son's chart "
         "gets the same e-mail address. In the Lindgren family the father's Authority is withdrawn. What would a "
         "sync do now?"
     )
-    _command("plan")
+    show_command("plan")
     actions: list[Action] = []
     request = Request(actor=actor())
     with progress_bar(PRACTICE) as progress:
         shown = plan(app.engine, practice, request, clock=demo.clock, progress=progress, take=actions.extend)
     show_plan(shown | {"actions": [_row(action) for action in actions]})
-    _command("sync")
+    show_command("sync")
     with progress_bar(PRACTICE) as progress:
         report = sync(app.engine, practice, request, clock=demo.clock, progress=progress)
     show_run(report)
-    _say(
+    say(
         f"\nOf {demo.records:,} records the EHR was asked only for those that changed: {report['read']['resources']}. "
         "Welcome emails are not held any more."
     )
     before = len(demo.mailbox.messages)
-    _command("deliver")
+    show_command("deliver")
     show_delivery(deliver_all(app))
     out.print()
     show_accounts(demo.accounts(helped, withdrawn), None)
     for mail in demo.mailbox.messages[before:]:
         out.print(f"\nNew mail to {', '.join(mail.recipients)}: {mail.message['Subject']}", markup=False)
-    _say(
+    say(
         "\nImani Osei got her Welcome email and sees herself beside her son. Mats Lindgren's account opens nothing any "
         "more. Every line above has its reason in the audit trail."
     )
@@ -183,95 +181,30 @@ def _row(action: Action) -> dict[str, str | None]:
 
 
 def _what_next(demo: Demo, *, stays: bool) -> None:
-    _heading(7, "In short, and what to try next")
+    heading(7, "In short, and what to try next")
     found = demo.runs_since(0)[-1]["findings"]
-    _say(
+    say(
         f"{demo.records:,} records became {len(demo.open_accounts()):,} accounts that may open a chart. "
         f"{len(demo.mailbox.messages):,} Welcome emails left, each once. {sum(found.values()):,} findings wait for "
         "staff, each with the step that fixes it.\n"
     )
     if not stays:
-        _say("The demo ends here. Without --once it stays up, to be played with. For a practice of your own:\n")
-        _try(
+        say("The demo ends here. Without --once it stays up, to be played with. For a practice of your own:\n")
+        show_commands(
             ("init", "writes a config.toml that explains itself"),
             ("check", "looks at EHR, portal, mail and database"),
             ("plan", "shows what a sync would do; changes nothing"),
         )
         return
-    _say("Everything stays up until you press Ctrl-C. In another terminal:\n")
-    _line(f"export ADAPTER_CONFIG={demo.config}")
-    _try(
+    say("Everything stays up until you press Ctrl-C. In another terminal:\n")
+    show_line(f"export ADAPTER_CONFIG={demo.config}")
+    show_commands(
         ("findings", "what needs a look"),
         ("accounts", "who may open what"),
         ("explain dana.price@mail.example", "why she may not"),
         ("register grace.okafor@mail.example", "send it again"),
     )
-    _say("\nOr change a family, as the EHR's staff would: this sets Omar Haddad's Authority to Joint.\n")
-    _line(f"row={demo.ehr.base_url}/RelatedPerson/haddad-sami-father")
-    _line("""curl -s $row | sed 's/"none"/"joint"/' | curl -so /dev/null -T - $row""")
-    _say("\nThe next sync finds it within half a minute; what happens is told here.")
-
-
-class News:
-    """Tells what happened since it was last asked: runs that changed something, and mail that arrived."""
-
-    def __init__(self, demo: Demo) -> None:
-        self._demo = demo
-        self._run = max((run["run"] for run in demo.runs_since(0)), default=0)
-        self._mails = len(demo.mailbox.messages)
-
-    def tell(self) -> None:
-        for run in self._demo.runs_since(self._run):
-            self._run = run["run"]
-            if run["changes"] or run["problems"]:
-                out.print()
-                show_run(run)
-        mails = self._demo.mailbox.messages
-        for mail in mails[self._mails :]:
-            out.print(f"\nNew mail to {', '.join(mail.recipients)}: {mail.message['Subject']}", markup=False)
-        self._mails = len(mails)
-
-
-def _heading(number: int, title: str) -> None:
-    out.print()
-    out.rule(Text(f"{number}  {title}", "bold"), align="left", style="dim")
-    out.print()
-
-
-def _say(sentences: str) -> None:
-    out.print(sentences, markup=False)
-
-
-def _command(arguments: str) -> None:
-    out.print(Text(f"\n$ adapter {arguments}", "cyan"))
-
-
-def _try(*commands: tuple[str, str]) -> None:
-    """Commands as one types them, each with what it does."""
-    typed = [f"{_program()} {command}" for command, _ in commands]
-    width = max(map(len, typed))
-    for line, (_, what) in zip(typed, commands, strict=True):
-        _line(f"{line:<{width}}  # {what}")
-
-
-def _line(command: str) -> None:
-    """A line to copy: never wrapped."""
-    out.print(f"  {command}", markup=False, soft_wrap=True)
-
-
-def _program() -> str:
-    """The command as it was called: ``adapter``, or where it lies in a virtual environment."""
-    called = Path(sys.argv[0])
-    if called.name != "adapter":
-        return "python -m adapter"
-    return str(called) if called.parent.name == "bin" and not called.is_absolute() else "adapter"
-
-
-def _show_mail(mail: Received) -> None:
-    """A mail as it arrived, its link shortened: whoever has the whole link can set the password."""
-    message = mail.message
-    body = message.get_body(("plain",))
-    head = f"To:       {message['To']}\nSubject:  {message['Subject']}"
-    paragraphs = "\n".join((body.get_content() if body else "").splitlines()).split("\n\n")[:4]
-    shown = _TOKEN.sub(r"\1…", "\n\n".join([head, *paragraphs, "…"]))
-    out.print(Padding(Text(shown, "dim"), (1, 2)))
+    say("\nOr change a family, as the EHR's staff would: this sets Omar Haddad's Authority to Joint.\n")
+    show_line(f"row={demo.ehr.base_url}/RelatedPerson/haddad-sami-father")
+    show_line("""curl -s $row | sed 's/"none"/"joint"/' | curl -so /dev/null -T - $row""")
+    say("\nThe next sync finds it within half a minute; what happens is told here.")

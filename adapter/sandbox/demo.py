@@ -125,9 +125,10 @@ class Demo:
         return [one for one in self.accounts() if any(chart["state"] == active for chart in one["dependents"])]
 
     def runs_since(self, number: int) -> list[dict[str, Any]]:
-        """Later runs in the shape of ``adapter runs --json``, oldest first."""
+        """Later runs that have ended, in the shape of ``adapter runs --json``, oldest first."""
         with read(self.app.engine) as connection:
-            return [run for run in reversed(runs.listing(connection, [PRACTICE])) if run["run"] > number]
+            listed = reversed(runs.listing(connection, [PRACTICE]))
+            return [run for run in listed if run["run"] > number and run["finished_at"]]
 
 
 @dataclass(frozen=True, slots=True)
