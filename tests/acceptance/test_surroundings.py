@@ -73,10 +73,10 @@ def test_another_sync_of_the_practice_under_way_is_refused_with_one_line(story_a
 def test_stdout_that_is_closed_early_ends_quietly(adapter: Adapter, families: list[Resource]) -> None:
     adapter.export(families)
     adapter.sync()
-    for command in (["accounts", "--json"], ["findings"], ["sync"]):
-        with adapter.start(*command, shell="| head -c 10; exit ${PIPESTATUS[0]}") as process:
+    for command in (["accounts", "--json"], ["findings"]):
+        with adapter.start(*command, shell="| true; exit ${PIPESTATUS[0]}") as process:
             out, err = process.communicate(timeout=30)
-        assert len(out) == 10 and process.returncode in (0, 1, 3)
+        assert out == "" and process.returncode in (0, 1)
         assert "Traceback" not in err and "Exception ignored" not in err, err
 
 
@@ -108,17 +108,11 @@ def test_a_sync_that_is_killed_half_way_leaves_nothing_half_done(adapter: Adapte
 def test_ctrl_c_stops_with_one_line(adapter: Adapter) -> None:
     adapter.json("accounts")
     adapter.export([chart(f"k{number}") for number in range(20_000)])
-    options = adapter.process_options() | {
-        "capture_output": False,
-        "stdout": subprocess.PIPE,
-        "stderr": subprocess.PIPE,
-    }
-    del options["capture_output"]
-    process = subprocess.Popen(adapter.command("sync"), **options)
-    _wait_for_rows(adapter)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
-    assert process.returncode == 1 and "Traceback" not in err
+    with adapter.start("sync") as process:
+        _wait_for_rows(adapter)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 1 and "Traceback" not in err and "Stopped" in err
     assert adapter.json("runs")[0]["status"] == "failed"
     assert adapter.run("sync").code == 0  # the lease was given back
 
