@@ -153,6 +153,7 @@ NOT_ENTITLED: list[tuple[str, dict[str, Any]]] = [
     ("role-unknown", {"role": Role.UNKNOWN}),
     ("role-not-allowed", {"role": Role.OTHER}),
     ("unusable", {"unusable": "$.name: should be a list"}),
+    ("period-garbled", {"end": "soon"}),
     ("wrong-chart", {"patient_problem": "points to another EHR"}),
 ]
 
@@ -190,16 +191,25 @@ def again(**changes: Any) -> Contact:
     return contact("anna-again", "Anna Rivera", "mia", ANNAS, **({"role": Role.GUARDIAN} | changes))
 
 
-@pytest.mark.parametrize("second", [again(), again(role=Role.MOTHER), again(active=False)])
+@pytest.mark.parametrize("second", [again(), again(role=Role.MOTHER), again(role=Role.UNKNOWN), again(active=False)])
 def test_the_entry_that_opens_the_chart_counts(second: Contact) -> None:
     assert fresh(account(mia(), anna(), second)) == {MIA: YES}
 
 
 @pytest.mark.parametrize("second", [{"authority": NONE}, {"authority": Authority.UNKNOWN, "last_authority": NONE}])
 def test_joint_and_none_for_one_person_is_held_because_nobody_can_tell_which_is_right(second: dict[str, Any]) -> None:
-    decision = account(mia(), anna(), again(role=Role.MOTHER, **second))
+    decision = account(mia(), anna(), again(**second))
     assert fresh(decision) == {MIA: ("authority-conflict", HELD)}
     assert decision.dependents[MIA].standing is HELD
+
+
+def test_a_mother_who_is_also_the_emergency_contact_keeps_both_her_children() -> None:
+    emergency = again(role=Role.UNKNOWN, authority=Authority.UNKNOWN)
+    assert fresh(account(mia(), leo(), anna(), anna("leo"), emergency)) == {MIA: YES, LEO: YES}
+
+
+def test_a_mother_who_is_also_the_guardian_of_one_child_keeps_both() -> None:
+    assert fresh(account(mia(), leo(), anna(), anna("leo"), again())) == {MIA: YES, LEO: YES}
 
 
 def test_an_ended_entry_with_authority_none_contradicts_nothing() -> None:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -79,6 +80,11 @@ def test_another_practice_number_or_time_is_another_link() -> None:
 
 def test_the_clocks_time_zone_does_not_matter() -> None:
     assert chain(ENTRIES, at=NOW.astimezone(timezone(timedelta(hours=-5)))) == CHAIN
+
+
+def test_the_hour_that_autumn_repeats_is_two_hours() -> None:
+    first = datetime(2026, 11, 1, 1, 30, tzinfo=ZoneInfo("America/New_York"))
+    assert chain(ENTRIES, at=first) != chain(ENTRIES, at=first.replace(fold=1))
 
 
 def test_fields_cannot_run_into_one_another() -> None:

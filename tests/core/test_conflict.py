@@ -55,6 +55,7 @@ STILL_EXCLUSIVE = [
     ("unusable", anna(authority=EXCLUSIVE, unusable="$.name: should be a list")),
     ("authority-lost", anna(authority=UNKNOWN, last_authority=EXCLUSIVE)),
     ("authority-garbled", anna(authority=UNKNOWN, authority_text="exlusive", last_authority=EXCLUSIVE)),
+    ("period-garbled", anna(authority=EXCLUSIVE, end="soon")),
 ]
 NOT_EXCLUSIVE = [
     ("ended", anna(authority=EXCLUSIVE, end="2026-03-01")),

@@ -230,6 +230,10 @@ def test_a_rule_that_fails_says_so_in_its_step() -> None:
     assert steps["authority"] == PASSED
 
 
+def test_an_error_inside_one_decision_holds_that_contact_and_no_other() -> None:
+    assert headlines(mia(), anna(start="whenever"), ben()) == ["internal-error", "eligible"]
+
+
 @pytest.mark.parametrize(
     ("patient", "contact"),
     [(mia(birth_date=20190504), anna()), (mia(), anna(role=[], authority=UNKNOWN))],

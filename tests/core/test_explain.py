@@ -118,6 +118,13 @@ def test_an_address_nobody_has_any_more() -> None:
     assert [(step.rule, step.outcome) for step in answer.steps] == [("grant", "ended")]
 
 
+def test_an_address_on_one_chart_that_was_changed() -> None:
+    practice = synced(mia(), leo(), anna(), anna("leo"))
+    practice.sync(mia(), leo(), anna(email="anna@work.example"), anna("leo", email="anna@home.example"))
+    answer = practice.explain(ANNAS)
+    assert (answer.reason, answer.remedy) == ("email-changed", "Ask about the new address instead.")
+
+
 def test_a_parent_whose_account_the_next_sync_opens() -> None:
     practice = Practice()
     practice.facts = mia(), anna()
@@ -150,6 +157,8 @@ LEFT: list[tuple[WelcomeView | None, str, str, str]] = [
     (welcome(EffectState.FAILED, last_error="550 no such user"), "welcome-failed",
      f"The Welcome email to Anna Rivera could not be delivered to {ANNAS}: 550 no such user.",
      "Correct the e-mail address in Family Contacts; if it is right, send the email again with Register."),
+    (welcome(EffectState.SENDING), "welcome-sending",
+     f"The Welcome email to Anna Rivera is being sent to {ANNAS} now.", "Look again in a minute."),
     (welcome(EffectState.UNKNOWN), "welcome-unknown",
      f"The line to the mail server dropped while the Welcome email to Anna Rivera was being sent to {ANNAS}: "
      "it may or may not have arrived.",
