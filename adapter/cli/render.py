@@ -108,7 +108,7 @@ def show_plan(plan: dict[str, Any]) -> None:
 def show_accounts(found: list[dict[str, Any]], email: str | None) -> None:
     """Accounts, one line each; their charts below."""
     if not found:
-        asked = f" with the address {email}. Why: adapter explain {email}" if email else " yet. Run: adapter sync"
+        asked = f" with the address {email}.\nWhy: adapter explain {email}" if email else " yet. Run: adapter sync"
         out.print(f"There is no account{asked}", markup=False)
         return
     for account in found:

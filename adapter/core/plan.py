@@ -250,4 +250,7 @@ def _status(current: Account, grants: Mapping[str, Grant], active: list[Grant]) 
         return AccountStatus.REGISTERED if current.registered else AccountStatus.PENDING
     if all(grant.state is GrantState.ENDED for grant in grants.values()):
         return AccountStatus.CLOSED
-    return AccountStatus.PENDING if current.status is AccountStatus.PENDING else AccountStatus.SUSPENDED
+    held = any(grant.state is GrantState.HELD for grant in grants.values())
+    if current.status is AccountStatus.PENDING or (held and current.status is not AccountStatus.CLOSED):
+        return current.status  # a hold opens nothing, but is no evidence against anybody: links and registration stay
+    return AccountStatus.SUSPENDED

@@ -112,11 +112,13 @@ class Settings(Section):
 
     store: StoreSettings = StoreSettings()
     mail: Annotated[FolderMail | SmtpMail, Field(discriminator="kind")] = FolderMail()
-    practice: tuple[PracticeSettings, ...] = Field(min_length=1)
+    practice: tuple[PracticeSettings, ...]
 
     @model_validator(mode="after")
-    def _practice_ids_differ(self) -> Self:
+    def _practices_are_told_apart(self) -> Self:
         ids = [practice.id for practice in self.practice]
+        if not ids:
+            raise ValueError("there is no [[practice]] table")
         if len(ids) != len(set(ids)):
             raise ValueError("two practices have the same id")
         return self
