@@ -1,4 +1,4 @@
-"""Decide: the charts that changed, then the addresses they touch, each by the pure functions of ``core``; gives the plan."""
+"""Decide: the charts that changed, then the addresses they touch, each by pure functions of ``core``; make the plan."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -118,9 +118,11 @@ class Decider:
     def own_charts(self) -> None:
         """Looks at parents who are patients too: their own chart beside those of their children."""
         if not self._first and self._names:
-            for found in facts.members_by_name(self.connection, self.practice, sorted(self._names)).values():
+            for namesakes_of_one in facts.members_by_name(self.connection, self.practice, sorted(self._names)).values():
                 self._own_charts |= {
-                    member.contact.ref: member.contact for member in found if _own_chart(member.contact, member.outcome)
+                    member.contact.ref: member.contact
+                    for member in namesakes_of_one
+                    if _own_chart(member.contact, member.outcome)
                 }
         for batch in batches(sorted(self._own_charts)):
             own = facts.members_by_ref(self.connection, self.practice, batch)
@@ -130,7 +132,7 @@ class Decider:
             mailboxes = facts.members_of(
                 self.connection, self.practice, sorted({member.contact.email_key for member in own.values()})
             )
-            found = []
+            found: list[Finding] = []
             for member in own.values():
                 near = [
                     *namesakes.get(name_key(member.contact.names), []),

@@ -7,14 +7,14 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from adapter.core.facts import Contact, Ignored, Quarantined
+from adapter.core.facts import Contact, Patient, Quarantined
 from adapter.core.findings import record_finding, record_scope
 from adapter.core.intake import updated_at
 from adapter.ehr import Broken, Progress, ReadResult, Record
 from adapter.errors import SourceError
 from adapter.jobs.practice import Practice, Transaction
 from adapter.store import facts, findings
-from adapter.store.facts import Incoming
+from adapter.store.merge import Incoming, Merger
 
 FLUSH = 5000
 """Records per transaction: others can write in between, and memory stays flat."""
@@ -56,11 +56,14 @@ class Gatherer:
         self.now = now
         self.progress = progress
         self.alive = alive
+        self.merger = Merger(practice.id, run)
 
     def everything(self, *, full: bool, marks: dict[str, datetime]) -> Gathered:
         """Reads the whole population, or what changed since the marks."""
         gathered = Gathered(ReadResult(full=full))
         charts_named: set[str] = set()
+        with self.transaction() as connection:
+            self.merger.fresh = not facts.any_known(connection, self.practice.id)
         self._store(
             self.practice.reader.read(gathered.result, marks=marks, progress=self.progress), gathered, charts_named
         )
@@ -78,7 +81,9 @@ class Gatherer:
         if gathered.charts:
             self._missing(gathered, gathered.charts)
         if not gathered.counts["resources"] and not gathered.gone:
-            gathered.result.fail(f"{ref} was not found in the EHR. Check the reference, for example with `adapter explain`.")
+            gathered.result.fail(
+                f"{ref} was not found in the EHR. Check the reference, for example with `adapter explain`."
+            )
         return gathered
 
     def _charts_of(self, ref: str) -> list[str]:
@@ -97,59 +102,62 @@ class Gatherer:
         return sorted(charts)
 
     def _store(self, records: Iterable[Record | Broken], gathered: Gathered, charts_named: set[str]) -> None:
-        """Maps and stores records as they come. A source that breaks off makes the read incomplete; what came is kept."""
+        """Maps and stores records as they come. A source that breaks off is an incomplete read; what came is kept."""
+        read = self.practice.mapper.read
         for batch in _batches(_until_failure(records, gathered.result)):
             incoming: list[Incoming] = []
             damaged: list[Quarantined] = []
             for record in batch:
-                gathered.counts["resources"] += 1
                 if isinstance(record, Broken):
                     damaged.append(Quarantined(record.ref, record.ref, record.path, record.problem, record.origin))
                     continue
-                fact = self.practice.mapper.read(record.resource, record.origin)
-                if isinstance(fact, Quarantined):
+                fact = read(record.resource, record.origin)
+                if isinstance(fact, (Contact, Patient)):
+                    incoming.append(Incoming(fact, updated_at(record.resource), record.origin))
+                elif isinstance(fact, Quarantined):
                     damaged.append(fact)
-                elif isinstance(fact, Ignored):
-                    gathered.counts["ignored"] += 1
-                    gathered.ignored[fact.why] += 1
                 else:
-                    incoming.append(Incoming(fact, updated_at(record.resource)))
-                    if isinstance(fact, Contact) and fact.patient and not gathered.result.full:
-                        charts_named.add(fact.patient)
+                    gathered.ignored[fact.why] += 1
+            gathered.counts["resources"] += len(batch)
+            gathered.counts["ignored"] += len(batch) - len(incoming) - len(damaged)
+            if not gathered.result.full:
+                charts_named.update(item.fact.patient for item in incoming if isinstance(item.fact, Contact))
             self._write(incoming, damaged, gathered)
             self.progress("records", gathered.counts["resources"], None)
 
     def _write(self, incoming: list[Incoming], damaged: list[Quarantined], gathered: Gathered) -> None:
         with self.transaction() as connection:
             self.alive(connection)
-            merged = facts.merge(connection, self.practice.id, self.run, incoming, full=gathered.result.full)
+            merged = self.merger.merge(connection, incoming, full=gathered.result.full)
             damaged = [*damaged, *merged.conflicting]
-            facts.quarantine(connection, self.practice.id, self.run, damaged)
+            unchanged = self.merger.quarantine(connection, damaged)
             found = [record_finding(record) for record in damaged]
-            again_good = findings.open_scopes(
-                connection, self.practice.id, [record_scope(item.fact.ref) for item in incoming]
-            )
-            findings.settle(
-                connection, self.practice.id, [*again_good, *(finding.scope for finding in found)], found, self.now
-            )
+            again_good: list[str] = []
+            if findings.any_open(connection, self.practice.id, "record-unusable"):
+                scopes = [record_scope(item.fact.ref) for item in incoming]
+                again_good = findings.open_scopes(connection, self.practice.id, scopes)
+            scopes = [*again_good, *(finding.scope for finding in found)]
+            findings.settle(connection, self.practice.id, scopes, found, self.now)
         counts = {
             "patients": merged.patients,
             "contacts": merged.contacts,
             "repeated": merged.repeated,
             "quarantined": len(damaged),
+            "changed": merged.changed - unchanged,
         }
-        gathered.counts.update(counts | {"changed": merged.changed})
+        gathered.counts.update(counts)
         gathered.scopes.update(finding.scope for finding in found)
 
     def _unknown_charts(self, gathered: Gathered, charts: set[str]) -> None:
         """A changed contact may be on a chart that was never read: its family is read now."""
         with self.transaction() as connection:
+            charts.discard("")
             missing = sorted(charts - facts.known_patients(connection, self.practice.id, sorted(charts)))
         if missing:
             self._store(self.practice.reader.read_family(gathered.result, patients=missing), gathered, set())
 
     def _missing(self, gathered: Gathered, charts: list[str] | None) -> None:
-        """Looks for each record that a complete read did not bring; only one that the EHR itself says is gone is gone."""
+        """Looks for each record that a complete read did not bring; gone is only what the EHR itself says is gone."""
         if not gathered.result.complete:
             return
         with self.transaction() as connection:
@@ -157,12 +165,14 @@ class Gatherer:
             missing = facts.unseen(connection, self.practice.id, self.run, charts)
         if charts is None and known and not gathered.counts["patients"]:
             gathered.result.fail(
-                f"The EHR gave no patients where {known} were known. Nothing was changed; check the EHR's address and permissions."
+                f"The EHR gave no patients where {known} were known. Nothing was changed; "
+                "check the EHR's address and permissions."
             )
             return
         if charts is None and len(missing) > max(MISSING_FLOOR, MISSING_SHARE * known):
             gathered.result.fail(
-                f"{len(missing)} known records were missing from the EHR's answer. Nothing was revoked; check the EHR's permissions, then sync again."
+                f"{len(missing)} known records were missing from the EHR's answer. Nothing was revoked; "
+                "check the EHR's permissions, then sync again."
             )
             return
         back: list[Record | Broken] = []

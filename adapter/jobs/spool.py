@@ -1,4 +1,4 @@
-"""A plan on its way: actions in order, counted and hashed as they are made, kept out of memory until they are applied."""
+"""A plan on its way: actions in order, counted and hashed as they are made, out of memory until they are applied."""
 
 import hashlib
 import tempfile
@@ -23,7 +23,7 @@ class PlanSpool:
     def __init__(self, *, batch: int = 1000) -> None:
         self.counts: Counter[str] = Counter()
         self._hash = hashlib.sha256()
-        self._file = tempfile.TemporaryFile()
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
         self._pending: list[Action] = []
         self._batch = batch
         self._encode = msgspec.msgpack.Encoder().encode

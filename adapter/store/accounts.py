@@ -89,7 +89,7 @@ def _grants(connection: sa.Connection, ids: Sequence[str]) -> dict[str, dict[str
 def latest_welcomes(connection: sa.Connection, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     """The newest Welcome email of each account with its delivery state, by account id.
 
-    Keys: every column of ``welcome``, and ``state``, ``attempts``, ``last_error``, ``done_at`` of its effect, and ``sent_count``.
+    Keys: every column of ``welcome``; its effect's ``state``, ``attempts``, ``last_error``, ``done_at``; sent_count.
     """
     found: dict[str, dict[str, Any]] = {}
     columns = (

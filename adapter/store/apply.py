@@ -1,4 +1,4 @@
-"""Applies a plan's actions: accounts, grants, Welcome emails, effects and audit rows, all in the caller's transaction."""
+"""Applies a plan's actions: accounts, grants, Welcome emails, effects, audit rows, all in the caller's transaction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,12 +10,12 @@ import sqlalchemy as sa
 
 from adapter.core.audit import AuditEntry
 from adapter.core.plan import Action, ActionKind
-from adapter.core.state import AccountStatus, EffectKind, EffectState, GrantState
+from adapter.core.state import AccountStatus, EffectKind, EffectState, Grant, GrantState
 from adapter.store import audit
 from adapter.store import tables as t
 from adapter.store.accounts import latest_welcomes
 from adapter.store.ids import new_id
-from adapter.store.sql import batches, insert_all, upsert
+from adapter.store.sql import batches, insert_rows, update_rows
 
 _GRANT_KINDS = frozenset(
     {ActionKind.GRANT, ActionKind.HOLD_GRANT, ActionKind.SUSPEND_GRANT, ActionKind.END_GRANT, ActionKind.CHANGE_GRANT}
@@ -23,15 +23,32 @@ _GRANT_KINDS = frozenset(
 _STATUS_KINDS = frozenset({ActionKind.SUSPEND_ACCOUNT, ActionKind.CLOSE_ACCOUNT, ActionKind.REOPEN_ACCOUNT})
 _WELCOME_STATES = {ActionKind.QUEUE_WELCOME: EffectState.QUEUED, ActionKind.HOLD_WELCOME: EffectState.HELD}
 _to_json = msgspec.json.Encoder().encode
+_ACCOUNT = ("id", "practice", "email_key", "email", "name", "language", "status", "reason", "since")
+_GRANT = (
+    "account_id",
+    "patient",
+    "contact",
+    "role",
+    "authority",
+    "access",
+    "state",
+    "reason",
+    "source",
+    "is_self",
+    "since",
+)
+_EFFECT = ("id", "practice", "kind", "subject", "to", "state", "attempts", "next_at", "run", "created_at")
+_WELCOME = ("id", "practice", "account_id", "generation", "effect_id", "email", "reason", "created_at")
+_Row = tuple[Any, ...]
 
 
 @dataclass(slots=True)
 class _Changes:
     """What one batch of actions writes, table by table."""
 
-    accounts: list[dict[str, Any]] = field(default_factory=list)
-    grants: list[dict[str, Any]] = field(default_factory=list)
-    changed_grants: list[dict[str, Any]] = field(default_factory=list)
+    accounts: list[_Row] = field(default_factory=list)
+    grants: list[_Row] = field(default_factory=list)
+    changed_grants: list[_Row] = field(default_factory=list)
     welcomes: list[Action] = field(default_factory=list)
     touched: dict[str, str] = field(default_factory=dict)
     """Account id to e-mail address, for accounts that the portal must be told about."""
@@ -56,9 +73,10 @@ class Applier:
         changes = _Changes()
         for action in actions:
             self._collect(action, changes)
-        insert_all(self.connection, t.account, changes.accounts)
-        upsert(self.connection, t.grant, changes.grants)
-        self._change_grants(changes.changed_grants)
+        insert_rows(self.connection, t.account, _ACCOUNT, changes.accounts)
+        insert_rows(self.connection, t.grant, _GRANT, changes.grants, replace=True)
+        # Changes inside one state: the day on which the state began stays.
+        update_rows(self.connection, t.grant, _GRANT[:2], _GRANT[:-1], changes.changed_grants)
         self._queue_welcomes(changes.welcomes)
         self._tell_portal(changes)
         audit.append(self.connection, self.practice, changes.entries, self.now)
@@ -72,11 +90,11 @@ class Applier:
             self._ids[action.account], self._emails[action.account] = account_id, action.email
             changes.accounts.append(self._account_row(account_id, action))
         elif kind in _GRANT_KINDS and action.grant:
-            row = {"account_id": account_id, **msgspec.structs.asdict(action.grant)}
+            row = _grant_row(account_id, action.grant)
             if kind is ActionKind.CHANGE_GRANT:
                 changes.changed_grants.append(row)
             else:
-                changes.grants.append(row | {"since": self.now})
+                changes.grants.append((*row, self.now))
             if GrantState.ACTIVE in (action.grant.state, action.before.state if action.before else None):
                 changes.touched[account_id] = action.account
                 if action.grant.state is GrantState.ACTIVE:
@@ -93,18 +111,10 @@ class Applier:
             changes.welcomes.append(action)
         changes.entries.append(self._entry(account_id, action))
 
-    def _account_row(self, account_id: str, action: Action) -> dict[str, Any]:
-        return {
-            "id": account_id,
-            "practice": self.practice,
-            "email_key": action.account,
-            "email": action.email,
-            "name": action.name,
-            "language": action.language,
-            "status": AccountStatus.PENDING,
-            "reason": action.reason,
-            "since": self.now,
-        }
+    def _account_row(self, account_id: str, action: Action) -> _Row:
+        status = str(AccountStatus.PENDING)
+        names = (action.account, action.email, action.name, action.language)
+        return (account_id, self.practice, *names, status, action.reason, self.now)
 
     def _update_account(self, account_id: str, action: Action) -> None:
         here = t.account.c.id == account_id
@@ -117,7 +127,7 @@ class Applier:
             self._kill_links(account_id)
 
     def _move(self, account_id: str, action: Action) -> None:
-        """The account goes to its new address: old links die, whoever was registered registers again, the old address is told."""
+        """To the new address: old links die, whoever was registered registers again, the old address is told."""
         here = t.account.c.id == account_id
         row = self.connection.execute(sa.select(t.account.c.email, t.account.c.registered_at).where(here)).one()
         values = {
@@ -129,9 +139,8 @@ class Applier:
         self.connection.execute(sa.update(t.account).where(here).values(**values, since=self.now, registered_at=None))
         self._cancel_waiting(account_id)
         if row.registered_at is not None:
-            insert_all(
-                self.connection, t.effect, [self._effect(EffectKind.NOTICE, account_id, row.email, EffectState.QUEUED)]
-            )
+            notice = self._effect(EffectKind.NOTICE, account_id, row.email, EffectState.QUEUED)
+            insert_rows(self.connection, t.effect, _EFFECT, [notice])
 
     def _cancel_waiting(self, account_id: str) -> None:
         self._kill_links(account_id)
@@ -147,35 +156,22 @@ class Applier:
         unused = sa.and_(t.welcome.c.account_id == account_id, t.welcome.c.link_closed_at.is_(None))
         self.connection.execute(sa.update(t.welcome).where(unused).values(link_closed_at=self.now))
 
-    def _change_grants(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Changes inside one state: the day on which the state began stays."""
-        for row in rows:
-            here = sa.and_(t.grant.c.account_id == row["account_id"], t.grant.c.patient == row["patient"])
-            self.connection.execute(sa.update(t.grant).where(here).values(row))
-
     def _queue_welcomes(self, actions: Sequence[Action]) -> None:
         generations = latest_welcomes(self.connection, [action.account_id for action in actions if action.account_id])
-        effects, welcomes = [], []
+        effects: list[_Row] = []
+        welcomes: list[_Row] = []
         for action in actions:
             account_id = action.account_id or self._ids[action.account]
             email = action.email or self._emails.get(action.account) or self._email(account_id)
             welcome_id = new_id()
             effect = self._effect(EffectKind.WELCOME, welcome_id, email, _WELCOME_STATES[action.action])
+            generation = generations[account_id]["generation"] + 1 if account_id in generations else 1
             effects.append(effect)
             welcomes.append(
-                {
-                    "id": welcome_id,
-                    "practice": self.practice,
-                    "account_id": account_id,
-                    "generation": generations.get(account_id, {}).get("generation", 0) + 1,
-                    "effect_id": effect["id"],
-                    "email": email,
-                    "reason": action.reason,
-                    "created_at": self.now,
-                }
+                (welcome_id, self.practice, account_id, generation, effect[0], email, action.reason, self.now)
             )
-        insert_all(self.connection, t.effect, effects)
-        insert_all(self.connection, t.welcome, welcomes)
+        insert_rows(self.connection, t.effect, _EFFECT, effects)
+        insert_rows(self.connection, t.welcome, _WELCOME, welcomes)
 
     def _tell_portal(self, changes: _Changes) -> None:
         """One effect for each account the portal knows or must know; one that is still queued already covers it."""
@@ -192,31 +188,18 @@ class Applier:
             for account in changes.touched
             if account not in queued and (account in changes.opened or account in known)
         ]
-        insert_all(
-            self.connection,
-            t.effect,
-            [
-                self._effect(EffectKind.ACCOUNT, account, changes.touched[account], EffectState.QUEUED)
-                for account in wanted
-            ],
-        )
+        effects = [
+            self._effect(EffectKind.ACCOUNT, account, changes.touched[account], EffectState.QUEUED)
+            for account in wanted
+        ]
+        insert_rows(self.connection, t.effect, _EFFECT, effects)
 
-    def _effect(self, kind: EffectKind, subject: str, to: str, state: EffectState) -> dict[str, Any]:
-        return {
-            "id": new_id(),
-            "practice": self.practice,
-            "kind": kind,
-            "subject": subject,
-            "to": to,
-            "state": state,
-            "attempts": 0,
-            "next_at": self.now,
-            "run": self.run,
-            "created_at": self.now,
-        }
+    def _effect(self, kind: EffectKind, subject: str, to: str, state: EffectState) -> _Row:
+        return (new_id(), self.practice, str(kind), subject, to, str(state), 0, self.now, self.run, self.now)
 
     def _email(self, account_id: str) -> str:
-        return self.connection.execute(sa.select(t.account.c.email).where(t.account.c.id == account_id)).scalar_one()
+        query = sa.select(t.account.c.email).where(t.account.c.id == account_id)
+        return str(self.connection.execute(query).scalar_one())
 
     def _entry(self, account_id: str, action: Action) -> AuditEntry:
         detail: dict[str, Any] = {"email": action.account}
@@ -227,7 +210,7 @@ class Applier:
         elif action.status:
             detail |= {"status": action.status}
         return AuditEntry(
-            action=action.action,
+            action=str(action.action),
             account=account_id,
             patient=action.patient,
             reason=action.reason,
@@ -242,3 +225,19 @@ class Applier:
         last = actions[-1].account if actions else ""
         self._ids = {key: value for key, value in self._ids.items() if key == last}
         self._emails = {key: value for key, value in self._emails.items() if key == last}
+
+
+def _grant_row(account_id: str, grant: Grant) -> _Row:
+    """The values of ``_GRANT`` without the last."""
+    return (
+        account_id,
+        grant.patient,
+        grant.contact,
+        str(grant.role),
+        str(grant.authority),
+        str(grant.access),
+        str(grant.state),
+        grant.reason,
+        grant.source,
+        grant.is_self,
+    )

@@ -1,41 +1,30 @@
 """The audit trail: append-only rows, one chain per practice, each bound to the row before it by its hash."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
+from msgspec.structs import astuple
 
 from adapter.core.audit import GENESIS, AuditEntry, chain_hash
 from adapter.store import tables as t
-from adapter.store.sql import insert_all
+from adapter.store.sql import insert_rows
+
+_COLUMNS = ("practice", "seq", "at", *AuditEntry.__struct_fields__, "hash")
 
 
 def append(connection: sa.Connection, practice: str, entries: Sequence[AuditEntry], at: datetime) -> None:
-    """Adds entries in order, inside the caller's transaction: what happened and its trace commit together or not at all."""
+    """Adds entries in order, in the caller's transaction: what happened and its trace commit together or not at all."""
     if not entries:
         return
     seq, previous = head(connection, practice)
+    at = at.astimezone(UTC)
     rows = []
     for entry in entries:
         seq += 1
         previous = chain_hash(previous, practice=practice, seq=seq, at=at, entry=entry)
-        rows.append(
-            {
-                "practice": practice,
-                "seq": seq,
-                "at": at,
-                "actor": entry.actor,
-                "run": entry.run,
-                "action": entry.action,
-                "account": entry.account,
-                "patient": entry.patient,
-                "reason": entry.reason,
-                "source": entry.source,
-                "detail": entry.detail,
-                "hash": previous,
-            }
-        )
-    insert_all(connection, t.audit, rows)
+        rows.append((practice, seq, at, *astuple(entry), previous))
+    insert_rows(connection, t.audit, _COLUMNS, rows)
 
 
 def head(connection: sa.Connection, practice: str) -> tuple[int, str]:

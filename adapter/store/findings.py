@@ -29,33 +29,31 @@ def settle(
     for batch in batches(scopes):
         here = sa.and_(t.finding.c.practice == practice, t.finding.c.scope.in_(batch))
         columns = (t.finding.c.id, t.finding.c.closed_at, t.finding.c.message, t.finding.c.since)
-        known |= {row.id: row for row in connection.execute(sa.select(*columns).where(here))}
+        known |= {row.id: row for row in connection.execute(sa.select(*columns).where(here)).all()}
     rows, opened = [], 0
     for id_, finding in wanted.items():
         old = known.get(id_)
-        standing = old is not None and old.closed_at is None
-        if standing and old.message == finding.message:
-            continue
-        opened += not standing
-        rows.append(_row(practice, id_, finding, old.since if standing else now))
-    for batch in batches(rows):
-        upsert(connection, t.finding, batch)
+        if old is None or old.closed_at is not None:
+            opened += 1
+            rows.append(_row(practice, id_, finding, now))
+        elif old.message != finding.message:
+            rows.append(_row(practice, id_, finding, old.since))
+    upsert(connection, t.finding, rows)
     gone = [id_ for id_, row in known.items() if row.closed_at is None and id_ not in wanted] if close else []
     for batch in batches(gone):
         connection.execute(sa.update(t.finding).where(t.finding.c.id.in_(batch)).values(closed_at=now))
     return opened, len(gone)
 
 
+def any_open(connection: sa.Connection, practice: str, code: str) -> bool:
+    """Whether any finding of this kind is open."""
+    here = sa.and_(t.finding.c.practice == practice, t.finding.c.code == code, t.finding.c.closed_at.is_(None))
+    return connection.execute(sa.select(t.finding.c.id).where(here).limit(1)).first() is not None
+
+
 def open_scopes(connection: sa.Connection, practice: str, scopes: Sequence[str]) -> list[str]:
     """Which of these scopes have an open finding."""
     here = sa.and_(t.finding.c.practice == practice, t.finding.c.closed_at.is_(None))
-    if (
-        connection.execute(
-            sa.select(t.finding.c.id).where(here, t.finding.c.code == "record-unusable").limit(1)
-        ).first()
-        is None
-    ):
-        return []
     found: set[str] = set()
     for batch in batches(scopes):
         found.update(connection.scalars(sa.select(t.finding.c.scope).where(here, t.finding.c.scope.in_(batch))))

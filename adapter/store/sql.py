@@ -21,93 +21,113 @@ def batches(items: Sequence[T], size: int = BATCH) -> Iterator[Sequence[T]]:
 
 def insert_all(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
     """Inserts rows that all have the same keys; nothing for none."""
-    _write(connection, table, rows, replace=False)
+    if rows:
+        insert_rows(connection, table, tuple(rows[0]), [tuple(row.values()) for row in rows])
 
 
 def upsert(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
     """Inserts rows that all have the same keys, replacing those columns where the primary key is already there."""
-    _write(connection, table, rows, replace=True)
+    if rows:
+        insert_rows(connection, table, tuple(rows[0]), [tuple(row.values()) for row in rows], replace=True)
 
 
-def _write(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]], *, replace: bool) -> None:
-    if not rows:
-        return
-    names = tuple(rows[0])
-    statement = _statement(connection.dialect.name, table, names, replace)
-    _execute_many(connection, statement, names, rows, table)
-
-
-def update_each(
-    connection: sa.Connection, table: sa.Table, keys: Sequence[str], rows: Sequence[dict[str, Any]]
+def insert_rows(
+    connection: sa.Connection,
+    table: sa.Table,
+    columns: tuple[str, ...],
+    rows: Sequence[tuple[Any, ...]],
+    *,
+    replace: bool = False,
 ) -> None:
-    """Updates many rows by ``keys``, each to its own values; all rows have the same keys."""
-    if not rows:
-        return
-    names = tuple(rows[0])
-    _execute_many(connection, _update(table, tuple(keys), names), names, rows, table)
+    """Inserts rows given as the values of ``columns``; with ``replace`` as ``upsert`` does."""
+    _execute_many(connection, _insert(connection.dialect.name, table, columns, replace), table, columns, rows)
+
+
+def update_rows(
+    connection: sa.Connection,
+    table: sa.Table,
+    keys: tuple[str, ...],
+    columns: tuple[str, ...],
+    rows: Sequence[tuple[Any, ...]],
+) -> None:
+    """Updates many rows by ``keys``, each to its own values; ``columns`` has the keys too."""
+    _execute_many(connection, _update(table, keys, columns), table, columns, rows)
 
 
 @lru_cache(maxsize=128)
-def _statement(dialect: str, table: sa.Table, names: tuple[str, ...], replace: bool) -> sa.Executable:
+def _insert(dialect: str, table: sa.Table, columns: tuple[str, ...], replace: bool) -> sa.Executable:
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    statement = insert(table).values({name: sa.bindparam(name) for name in names})
+    statement = insert(table).values({name: sa.bindparam(f"b_{name}") for name in columns})
     if not replace:
         return statement
     keys = [column.name for column in table.primary_key.columns]
-    values = {name: statement.excluded[name] for name in names if name not in keys}
+    values = {name: statement.excluded[name] for name in columns if name not in keys}
     return statement.on_conflict_do_update(index_elements=keys, set_=values)
 
 
 @lru_cache(maxsize=128)
-def _update(table: sa.Table, keys: tuple[str, ...], names: tuple[str, ...]) -> sa.Executable:
+def _update(table: sa.Table, keys: tuple[str, ...], columns: tuple[str, ...]) -> sa.Executable:
     here = [table.c[key] == sa.bindparam(f"b_{key}", type_=table.c[key].type) for key in keys]
-    values = {name: sa.bindparam(f"b_{name}", type_=table.c[name].type) for name in names if name not in keys}
+    values = {name: sa.bindparam(f"b_{name}", type_=table.c[name].type) for name in columns if name not in keys}
     return sa.update(table).where(*here).values(values)
 
 
 def _execute_many(
     connection: sa.Connection,
     statement: sa.Executable,
-    names: Sequence[str],
-    rows: Sequence[dict[str, Any]],
     table: sa.Table,
+    columns: tuple[str, ...],
+    rows: Sequence[tuple[Any, ...]],
 ) -> None:
     """Hands all rows to the driver at once.
 
     SQLAlchemy's own path looks at every parameter of every row, which was a third of a first full load's time
-    (``make bench``); here each column's conversion is looked up once and applied only where there is one.
+    (``make bench``); here only the columns whose values the driver cannot take are looked at, a column at a time.
     """
-    many = _compiled(connection.dialect, statement, table, tuple(names))
-    values: Iterator[Any] = map(itemgetter(*many.columns), rows)
+    if not rows:
+        return
+    many = _compiled(connection.dialect, statement, table, columns)
     if many.convert:
-        values = (_converted(row, many.convert) for row in values)
-    if not many.positional:
-        values = (dict(zip(many.parameters, row, strict=True)) for row in values)
-    connection.exec_driver_sql(many.text, list(values))
+        turned: list[Sequence[Any]] = list(zip(*rows, strict=True))
+        for position, convert in many.convert:
+            turned[position] = _converted(turned[position], convert)
+        rows = list(zip(*turned, strict=True))
+    if many.order is not None:
+        rows = list(map(many.order, rows))
+    if many.names:
+        connection.exec_driver_sql(many.text, [dict(zip(many.names, row, strict=True)) for row in rows])
+    else:
+        connection.exec_driver_sql(many.text, list(rows))
 
 
-def _converted(row: tuple[Any, ...], convert: Sequence[tuple[int, Callable[[Any], Any]]]) -> tuple[Any, ...]:
-    changed = list(row)
-    for position, change in convert:
-        changed[position] = change(changed[position])
-    return tuple(changed)
+def _converted(values: Sequence[Any], convert: Callable[[Any], Any]) -> Sequence[Any]:
+    """One column's values as the driver takes them; a value that all rows share is converted once."""
+    if values.count(values[0]) == len(values):
+        return (convert(values[0]),) * len(values)
+    return tuple(map(convert, values))
 
 
 class _Many(NamedTuple):
-    """A statement ready for the driver: its text, its parameters, the columns they take, and what some values need."""
+    """A statement ready for the driver."""
 
     text: str
-    positional: bool
-    parameters: tuple[str, ...]
-    columns: tuple[str, ...]
+    names: tuple[str, ...]
+    """Of the parameters, in order; none where they go by position."""
+    order: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None
+    """Puts a row into the order of the parameters, where that is another one."""
     convert: tuple[tuple[int, Callable[[Any], Any]], ...]
+    """What the values at some positions of a row need."""
 
 
 @lru_cache(maxsize=256)
-def _compiled(dialect: sa.Dialect, statement: sa.Executable, table: sa.Table, names: tuple[str, ...]) -> _Many:
+def _compiled(dialect: sa.Dialect, statement: sa.Executable, table: sa.Table, columns: tuple[str, ...]) -> _Many:
     compiled = statement.compile(dialect=dialect)  # type: ignore[attr-defined]
     parameters = tuple(compiled.positiontup or compiled.params)
-    columns = tuple(name.removeprefix("b_") for name in parameters)
+    wanted = tuple(columns.index(name.removeprefix("b_")) for name in parameters)
     processors = [table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in columns]
-    convert = tuple((position, processor) for position, processor in enumerate(processors) if processor is not None)
-    return _Many(str(compiled), bool(compiled.positiontup), parameters, columns, convert)
+    return _Many(
+        str(compiled),
+        () if compiled.positiontup else parameters,
+        None if wanted == tuple(range(len(columns))) else itemgetter(*wanted),
+        tuple((position, processor) for position, processor in enumerate(processors) if processor is not None),
+    )

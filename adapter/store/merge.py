@@ -1,0 +1,272 @@
+"""What one read brings, merged into what the EHR said before; a record in two different copies is put aside."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from adapter.core.facts import Authority, Contact, Fact, Patient, Quarantined
+from adapter.core.persons import name_key
+from adapter.store import tables as t
+from adapter.store.facts import decode_contact, decode_patient, mark_changed
+from adapter.store.sql import batches, insert_rows
+
+_encode = msgspec.json.Encoder().encode
+_TABLES = {"Patient": t.patient, "RelatedPerson": t.contact}
+_TWO_COPIES = "the EHR gave two different copies of this record"
+_PATIENT_COLUMNS = ("practice", "ref", "hash", "facts", "updated", "changed_run", "seen_run")
+_CONTACT_COLUMNS = ("practice", "ref", "patient", "email_key", "name_key", *_PATIENT_COLUMNS[2:])
+
+
+class Incoming(msgspec.Struct, frozen=True, gc=False):
+    """One fact as it was read, with ``meta.lastUpdated`` where the EHR gives it, and the place where it stood."""
+
+    fact: Fact
+    updated: datetime | None = None
+    origin: str = ""
+
+
+@dataclass(slots=True)
+class Merged:
+    """What became of a batch of facts: every one is a patient or contact, repeated, or conflicting."""
+
+    patients: int = 0
+    contacts: int = 0
+    changed: int = 0
+    repeated: int = 0
+    """The same resource again in one read, or an older copy of it."""
+    conflicting: list[Quarantined] = field(default_factory=list)
+
+    def count(self, table: sa.Table, number: int = 1) -> None:
+        """Counts records that this read brings for the first time."""
+        if table is t.patient:
+            self.patients += number
+        else:
+            self.contacts += number
+
+
+class _New(msgspec.Struct, frozen=True, gc=False):
+    """A fact on its way into the store. ``hash`` is that of the fact as it was read."""
+
+    fact: Fact
+    updated: datetime | None
+    origin: str
+    encoded: bytes
+    hash: str
+
+
+class _Stored(msgspec.Struct, gc=False):
+    """What is stored of one record; ``fact`` and what follows are looked up only where something may have changed."""
+
+    hash: str
+    seen_run: int
+    patient: str = ""
+    fact: Fact | None = None
+    updated: datetime | None = None
+    changed_run: int = 0
+
+
+class Merger:
+    """Merges what one run reads, batch by batch.
+
+    Within one read the newer copy of a resource counts; two different copies of the same age make it unusable. Between
+    reads, an older copy counts only in a full read (a late page must not undo a change; a restored EHR may).
+    """
+
+    def __init__(self, practice: str, run: int) -> None:
+        self.practice = practice
+        self.run = run
+        self.fresh = False
+        """Whether nothing was known of the practice before this run, so that little has to be looked up."""
+        self._was_unusable: dict[str, _Stored] = {}
+
+    def merge(self, connection: sa.Connection, incoming: Sequence[Incoming], *, full: bool) -> Merged:
+        """Stores facts that differ from what is known and marks them as changed in this run."""
+        merged = Merged()
+        for kind, table in ((Patient, t.patient), (Contact, t.contact)):
+            new = [_new(item) for item in incoming if type(item.fact) is kind]
+            if self.fresh and self._insert(connection, table, new):
+                merged.changed += len(new)
+                merged.count(table, len(new))
+            else:
+                for batch in batches(new):
+                    self._merge(connection, table, batch, full, merged)
+        return merged
+
+    def quarantine(self, connection: sa.Connection, records: Iterable[Quarantined]) -> int:
+        """Makes the known facts of damaged records unusable, so that everything that rests on them is held.
+
+        A damaged Patient that was not known becomes an unusable chart; a damaged contact that was not known changes
+        nothing. Returns how many of those that ``merge`` has called changed turn out as unusable as they were before.
+        """
+        unchanged = 0
+        for record in records:
+            kind, _, _ = record.ref.partition("/")
+            table = _TABLES.get(kind)
+            if table is None:
+                continue
+            known = self._known(connection, table, [record.ref])
+            self._look_closer(connection, table, known)
+            old = known.get(record.ref)
+            problem = f"{record.path}: {record.problem}"
+            if old is not None and old.fact is not None:
+                fact = msgspec.structs.replace(old.fact, unusable=problem, source=record.source)
+            elif table is t.patient:
+                fact = Patient(record.ref, record.source, unusable=problem)
+            else:
+                continue
+            new = _new(Incoming(fact))
+            if old is not None and old.hash == new.hash:
+                self._touch(connection, table, [record.ref])
+                continue
+            before = self._was_unusable.get(record.ref)
+            stays = before is not None and before.hash == new.hash
+            unchanged += stays
+            self._write(connection, table, [new], before.changed_run if before is not None and stays else self.run)
+        return unchanged
+
+    def _merge(
+        self, connection: sa.Connection, table: sa.Table, batch: Sequence[_New], full: bool, merged: Merged
+    ) -> None:
+        known = self._known(connection, table, [new.fact.ref for new in batch])
+        unlike = {new.fact.ref for new in batch if new.fact.ref in known and known[new.fact.ref].hash != new.hash}
+        self._look_closer(connection, table, {ref: known[ref] for ref in unlike})
+        rows: dict[str, _New] = {}
+        seen: list[str] = []
+        left_charts: list[str] = []
+        for new in batch:
+            ref = new.fact.ref
+            old = known.get(ref)
+            again = old is not None and old.seen_run == self.run
+            if old is not None and old.hash == new.hash:
+                if again:
+                    merged.repeated += 1
+                else:
+                    merged.count(table)
+                    seen.append(ref)
+                    old.seen_run = self.run
+                continue
+            if old is not None and old.fact is not None:
+                if not self._replaces(new, old, full, merged):
+                    continue
+                if old.fact.unusable and not again:
+                    self._was_unusable[ref] = old
+                if isinstance(new.fact, Contact) and isinstance(old.fact, Contact):
+                    new = _remembering(new, new.fact, old.fact)
+                    left_charts += [old.patient] if _chart(new.fact) != old.patient else []
+            if not again:
+                merged.count(table)
+            merged.changed += 1
+            rows[ref] = new
+            known[ref] = _Stored(new.hash, self.run, _chart(new.fact), new.fact, new.updated, self.run)
+        self._write(connection, table, rows.values(), self.run)
+        self._touch(connection, table, seen)
+        mark_changed(connection, self.practice, self.run, left_charts)
+
+    def _replaces(self, new: _New, old: _Stored, full: bool, merged: Merged) -> bool:
+        """Whether a copy that differs from the stored one takes its place; if not, it is counted here."""
+        older = _newer(old.updated, new.updated)
+        if old.seen_run != self.run:
+            late = older and not full
+            merged.repeated += late
+            return not late
+        if _newer(new.updated, old.updated) or older or (old.fact is not None and old.fact.unusable):
+            merged.repeated += 1
+            return _newer(new.updated, old.updated)
+        kind, _, _ = new.fact.ref.partition("/")
+        merged.conflicting.append(Quarantined(new.fact.ref, new.fact.source, kind, _TWO_COPIES, new.origin))
+        return False
+
+    def _insert(self, connection: sa.Connection, table: sa.Table, new: Sequence[_New]) -> bool:
+        """Whether all of these could be inserted as new ones; where one is there already, none was."""
+        if len({each.fact.ref for each in new}) < len(new):
+            return False
+        try:
+            with connection.begin_nested():
+                self._write(connection, table, new, self.run, replace=False)
+        except sa.exc.IntegrityError:
+            return False
+        return True
+
+    def _write(
+        self, connection: sa.Connection, table: sa.Table, new: Iterable[_New], changed_run: int, *, replace: bool = True
+    ) -> None:
+        practice, run = self.practice, self.run
+        rows: list[tuple[Any, ...]]
+        if table is t.patient:
+            rows = [
+                (practice, each.fact.ref, each.hash, each.encoded.decode(), each.updated, changed_run, run)
+                for each in new
+            ]
+            insert_rows(connection, table, _PATIENT_COLUMNS, rows, replace=replace)
+            return
+        rows = [
+            (
+                practice,
+                contact.ref,
+                contact.patient,
+                contact.email_key,
+                name_key(contact.names),
+                each.hash,
+                each.encoded.decode(),
+                each.updated,
+                changed_run,
+                run,
+            )
+            for each in new
+            if isinstance(contact := each.fact, Contact)
+        ]
+        insert_rows(connection, table, _CONTACT_COLUMNS, rows, replace=replace)
+
+    def _known(self, connection: sa.Connection, table: sa.Table, refs: Sequence[str]) -> dict[str, _Stored]:
+        chart = table.c.ref if table is t.patient else table.c.patient
+        query = sa.select(table.c.ref, table.c.hash, table.c.seen_run, chart).where(
+            table.c.practice == self.practice, table.c.ref.in_(refs)
+        )
+        return {ref: _Stored(*rest) for ref, *rest in connection.execute(query).all()}
+
+    def _look_closer(self, connection: sa.Connection, table: sa.Table, known: dict[str, _Stored]) -> None:
+        if not known:
+            return
+        query = sa.select(table.c.ref, table.c.facts, table.c.updated, table.c.changed_run).where(
+            table.c.practice == self.practice, table.c.ref.in_(known)
+        )
+        decode = decode_patient if table is t.patient else decode_contact
+        for ref, facts, updated, changed_run in connection.execute(query).all():
+            stored = known[ref]
+            stored.fact, stored.updated, stored.changed_run = decode(facts), updated, changed_run
+
+    def _touch(self, connection: sa.Connection, table: sa.Table, refs: Sequence[str]) -> None:
+        for batch in batches(refs):
+            here = sa.and_(table.c.practice == self.practice, table.c.ref.in_(batch))
+            connection.execute(sa.update(table).where(here).values(seen_run=self.run))
+
+
+def _new(item: Incoming) -> _New:
+    encoded = _encode(item.fact)
+    return _New(item.fact, item.updated, item.origin, encoded, hashlib.blake2b(encoded, digest_size=16).hexdigest())
+
+
+def _remembering(new: _New, fact: Contact, old: Contact) -> _New:
+    """The contact with what must not be undone by losing a field: its last explicit Authority, and its last chart.
+
+    A contact whose chart reference is damaged stays on the chart it was on, held, with whatever it claimed there.
+    """
+    if fact.authority is Authority.UNKNOWN:
+        last = old.authority if old.authority is not Authority.UNKNOWN else old.last_authority
+        fact = msgspec.structs.replace(fact, last_authority=last)
+    if fact.patient_problem and old.patient:
+        fact = msgspec.structs.replace(fact, patient=old.patient)
+    return msgspec.structs.replace(new, fact=fact, encoded=_encode(fact))
+
+
+def _chart(fact: Fact) -> str:
+    return fact.patient if isinstance(fact, Contact) else fact.ref
+
+
+def _newer(a: datetime | None, b: datetime | None) -> bool:
+    return a is not None and b is not None and a > b
