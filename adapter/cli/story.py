@@ -41,10 +41,11 @@ def tell_story(demo: Demo, *, stays: bool, kept: bool) -> None:
 def _practice(demo: Demo, *, kept: bool) -> None:
     heading(1, "A practice, its EHR and its parents")
     families = len(demo.families) + demo.others
+    show = f"{len(demo.families)} of the families show" if demo.others else "They show"
     say(
         f"Main Street Pediatrics does not exist. Its EHR has {demo.records:,} records of {families:,} families: "
-        f"Patients, and the Family Contacts on their charts. {len(demo.families)} of the families show what a practice "
-        "gets asked about. Everything runs on this machine, and all names are made up.\n"
+        f"Patients, and the Family Contacts on their charts. {show} what a practice gets asked about. "
+        "Everything runs on this machine, and all names are made up.\n"
     )
     rows = table("", "")
     rows.show_header = False
