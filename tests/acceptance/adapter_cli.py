@@ -74,10 +74,11 @@ class Adapter:
         self.configure(ehr="\n".join(['kind = "fhir"', f'base_url = "{base_url}"', *lines]))
 
     def export(self, resources: Iterable[Json], name: str = "all.ndjson") -> Path:
-        """Writes these resources as the EHR's export, one a line."""
+        """Writes these resources as the EHR's export, one a line; a reader sees the old file or the new one."""
         path = self.folder / "ehr" / name
-        path.write_text("".join(json.dumps(resource) + "\n" for resource in resources))
-        return path
+        unfinished = path.with_name(f".{path.name}")
+        unfinished.write_text("".join(json.dumps(resource) + "\n" for resource in resources))
+        return unfinished.replace(path)
 
     def run(self, *arguments: str | Path, typed: str = "", at: datetime | None = None) -> Done:
         """One command in this process; ``typed`` is what somebody answers on stdin, ``at`` the time it is then."""
