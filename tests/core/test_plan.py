@@ -121,10 +121,6 @@ LOSSES: list[tuple[str, list[Fact], str]] = [
     ("authority-unknown", [mia(), anna(authority=UNKNOWN)], "suspend-grant"),
     ("email-missing", [mia(), anna(email="")], "suspend-grant"),
     ("authority-conflict", [mia(), anna(), ben(authority=EXCLUSIVE)], "suspend-grant"),
-    ("role-unknown", [mia(), anna(role=Role.UNKNOWN)], "hold-grant"),
-    ("patient-mismatch", [anna()], "hold-grant"),
-    ("record-unusable", [mia(unusable="$: unreadable"), anna()], "hold-grant"),
-    ("shared-email", [mia(), anna(), ben(email=ANNAS, authority=NONE)], "hold-grant"),
 ]
 
 
@@ -137,6 +133,30 @@ def test_the_last_chart_takes_the_account_with_it(reason: str, facts: list[Fact]
     assert practice.accounts[ANNAS].status == status
     assert practice.opens(ANNAS) == []
     assert settled(practice, *facts)
+
+
+HOLDS: list[tuple[str, list[Fact]]] = [
+    ("role-unknown", [mia(), anna(role=Role.UNKNOWN)]),
+    ("patient-mismatch", [anna()]),
+    ("record-unusable", [mia(unusable="$: unreadable"), anna()]),
+    ("birthdate-unusable", [mia(birth_date=""), anna()]),
+    ("shared-email", [mia(), anna(), ben(email=ANNAS, authority=NONE)]),
+    ("authority-conflict", [mia(), anna(), anna(ref="RelatedPerson/again", authority=NONE)]),
+    ("internal-error", [mia(), anna(end="soon")]),
+]
+
+
+@pytest.mark.parametrize(("reason", "facts"), [pytest.param(*case, id=case[0]) for case in HOLDS])
+@pytest.mark.parametrize("status", [AccountStatus.INVITED, AccountStatus.REGISTERED])
+def test_a_hold_closes_the_chart_but_is_no_evidence_against_the_account(
+    reason: str, facts: list[Fact], status: AccountStatus
+) -> None:
+    practice = practice_with(mia(), anna(), status=status)
+    assert said(practice.sync(*facts)) == [("hold-grant", MIA, reason)]
+    assert practice.accounts[ANNAS].status is status
+    assert practice.opens(ANNAS) == []
+    assert settled(practice, *facts)
+    assert said(practice.sync(mia(), anna())) == [("grant", MIA, "eligible")]
 
 
 def test_the_other_chart_stays_open() -> None:
