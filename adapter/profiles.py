@@ -39,6 +39,9 @@ _WANTED = {
 }
 
 
+_ROOTS = {"patient": "Patient", "contact": "RelatedPerson", "roles": "RelatedPerson", "authority": "RelatedPerson"}
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -115,8 +118,7 @@ def load_profile(name: str, folders: list[Path] | None = None) -> MappingProfile
         role=file.roles.source, authority=_authority_source(file.authority, path, faults), **_given(file.contact)
     )
     authorities = _authorities(file.authority, path, faults)
-    for key, expression, root in _expressions(file):
-        faults.extend(_expression_faults(path, key, expression, root))
+    faults.extend(_expression_faults(path))
     if faults:
         raise ConfigError(faults)
     return MappingProfile(
@@ -153,6 +155,8 @@ def _read(path: Path, model: type[Any], faults: list[Fault]) -> Any:
         )
     except ValidationError as error:
         faults.extend(_shape_faults(path, error))
+        if model is _ProfileFile:  # whatever else is wrong, the expressions that can be read are checked in the same go
+            faults.extend(_expression_faults(path))
     return None
 
 
@@ -262,24 +266,22 @@ def _folded(words: dict[str, RoleName], file: Path, faults: list[Fault]) -> dict
     return folded
 
 
-def _expressions(file: _ProfileFile) -> list[tuple[str, str, str]]:
-    """Key, expression and the type it is asked of."""
-    found = [(f"patient.{name}", expression, "Patient") for name, expression in _given(file.patient).items()]
-    found += [(f"contact.{name}", expression, "RelatedPerson") for name, expression in _given(file.contact).items()]
-    found.append(("roles.source", file.roles.source, "RelatedPerson"))
-    if file.authority.source != NOT_RECORDED:
-        found.append(("authority.source", file.authority.source, "RelatedPerson"))
-    return found
-
-
-def _expression_faults(path: Path, key: str, expression: str, root: str) -> list[Fault]:
-    table, _, name = key.partition(".")
-    wanted = _WANTED[table if name == "source" else name]
-    try:
-        wrong = problems(compile_path(expression, root), wanted)
-    except PathError as error:
-        wrong = [str(error)]
-    return [
-        Fault(file=str(path), key=key, problem=f"{problem}.", remedy=f"Correct the expression. {HELP}")
-        for problem in wrong
-    ]
+def _expression_faults(path: Path) -> list[Fault]:
+    """What is wrong with the expressions of a profile's file, each asked of the type it is about."""
+    data = tomllib.loads(path.read_text(encoding="utf-8"))
+    faults = []
+    for table, root in _ROOTS.items():
+        rows = data.get(table)
+        for name, expression in rows.items() if isinstance(rows, dict) else ():
+            wanted = _WANTED.get(table if name == "source" else name)
+            if wanted is None or not isinstance(expression, str) or expression == NOT_RECORDED:
+                continue
+            try:
+                wrong = problems(compile_path(expression, root), wanted)
+            except PathError as error:
+                wrong = [str(error)]
+            for problem in wrong:
+                ended = problem if problem.endswith("?") else f"{problem}."
+                remedy = f"Correct the expression. {HELP}"
+                faults.append(Fault(file=str(path), key=f"{table}.{name}", problem=ended, remedy=remedy))
+    return faults

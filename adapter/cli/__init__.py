@@ -17,6 +17,8 @@ __all__ = ["app", "run"]
 
 MODULES = (setup, work, look, widgets, service, demo)
 DEBUG_ENV = "ADAPTER_DEBUG"
+INTERRUPTED = 130
+"""What typer makes of Ctrl-C."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -28,11 +30,10 @@ def run(arguments: Sequence[str]) -> int:
     try:
         result = app(_config_first(arguments), prog_name="adapter", standalone_mode=False)
         return result if isinstance(result, int) else 0
-    except Exit as stop:
-        return stop.exit_code
     except (Abort, KeyboardInterrupt):
-        tell("Stopped; nothing more was done.")
-        return FAILED
+        return _stopped()
+    except Exit as stop:
+        return _stopped() if stop.exit_code == INTERRUPTED else stop.exit_code
     except TyperException as error:
         message = error.format_message()
         hint = "" if "Usage:" in message else f" What it takes: {_command(error)} --help"
@@ -56,6 +57,11 @@ def run(arguments: Sequence[str]) -> int:
             f"Set {DEBUG_ENV}=1 to see where, and report it without any patient's data."
         )
         return FAILED
+
+
+def _stopped() -> int:
+    tell("Stopped; nothing more was done.")
+    return FAILED
 
 
 def _command(error: TyperException) -> str:

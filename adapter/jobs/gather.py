@@ -39,7 +39,7 @@ class Gathered:
 
 
 class Gatherer:
-    """Reads for one run."""
+    """Reads for one run, into ``gathered``: a run that breaks off still knows what it had read."""
 
     def __init__(
         self,
@@ -49,6 +49,7 @@ class Gatherer:
         now: datetime,
         progress: Progress,
         alive: Callable[[sa.Connection], None],
+        gathered: Gathered,
     ) -> None:
         self.practice = practice
         self.run = run
@@ -56,11 +57,13 @@ class Gatherer:
         self.now = now
         self.progress = progress
         self.alive = alive
+        self.gathered = gathered
         self.merger = Merger(practice.id, run)
 
-    def everything(self, *, full: bool, marks: dict[str, datetime]) -> Gathered:
+    def everything(self, *, full: bool, marks: dict[str, datetime]) -> None:
         """Reads the whole population, or what changed since the marks."""
-        gathered = Gathered(ReadResult(full=full))
+        gathered = self.gathered
+        gathered.result.full = full
         charts_named: set[str] = set()
         with self.transaction() as connection:
             self.merger.fresh = not facts.any_known(connection, self.practice.id)
@@ -71,11 +74,11 @@ class Gatherer:
             self._missing(gathered, None)
         else:
             self._unknown_charts(gathered, charts_named)
-        return gathered
 
-    def family(self, ref: str) -> Gathered:
+    def family(self, ref: str) -> None:
         """Reads one chart, or the chart of one contact, with everybody on it."""
-        gathered = Gathered(ReadResult(full=False, strategy="one family"))
+        gathered = self.gathered
+        gathered.result.strategy = "one family"
         gathered.charts = self._charts_of(ref)
         self._store(self.practice.reader.read_family(gathered.result, patients=gathered.charts), gathered, set())
         if gathered.charts:
@@ -84,7 +87,6 @@ class Gatherer:
             gathered.result.fail(
                 f"{ref} was not found in the EHR. Check the reference, for example with `adapter explain`."
             )
-        return gathered
 
     def _charts_of(self, ref: str) -> list[str]:
         if ref.startswith("Patient/"):

@@ -138,13 +138,13 @@ def _open(connection: sa.Connection, practice: Practice, request: Request, now: 
 def _gather(run: _Run, transaction: Transaction, progress: Progress, alive: Callable[[sa.Connection], None]) -> None:
     if run.request.review:
         return
-    gatherer = Gatherer(run.practice, run.number, transaction, run.now, progress, alive)
+    gatherer = Gatherer(run.practice, run.number, transaction, run.now, progress, alive, run.gathered)
     if run.request.person:
-        run.gathered = gatherer.family(run.request.person)
+        gatherer.family(run.request.person)
         return
     with transaction() as connection:
         marks = runs.marks(connection, run.practice.id)
-    run.gathered = gatherer.everything(full=run.full or not marks, marks=marks)
+    gatherer.everything(full=run.full or not marks, marks=marks)
 
 
 def _plan(connection: sa.Connection, run: _Run, spool: PlanSpool, progress: Progress) -> None:
