@@ -75,8 +75,9 @@ def incremental(folder: Path, patients: int, rounds: int) -> None:
     configs = []
     for size in sizes:
         export(folder / str(size), size)
-        first_sync(folder / str(size) / "sync")
+        run = first_sync(folder / str(size) / "sync").answer["run"]
         configs.append(folder / str(size) / "sync" / "config.toml")
+        measured("adapter", "--config", configs[-1], "release", run)
     costs: dict[Path, list[Cost]] = {config: [] for config in configs}
     for turn in range(rounds + 2):
         for config in configs:

@@ -22,11 +22,16 @@ class Cost:
     wall: float
     cpu: float
     peak: float
-    answer: Any
+    output: bytes
+
+    @property
+    def answer(self) -> Any:
+        """The one JSON document it printed."""
+        return orjson.loads(self.output)
 
 
 def measured(module: str, *arguments: str | Path | int, codes: Sequence[int] = (0,)) -> Cost:
-    """Runs ``python -m module`` to its end. It prints one JSON document.
+    """Runs ``python -m module`` to its end.
 
     Raises SystemExit with its last words when it ends with a code other than ``codes``.
     """
@@ -34,10 +39,10 @@ def measured(module: str, *arguments: str | Path | int, codes: Sequence[int] = (
     started = time.perf_counter()
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None and process.stderr is not None
-        answer, complaint = process.stdout.read(), process.stderr.read()
+        output, complaint = process.stdout.read(), process.stderr.read()
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in codes:
         raise SystemExit(f"{module} ended with {process.returncode}:\n{complaint.decode(errors='replace')[-2000:]}")
-    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / MEGABYTE, orjson.loads(answer))
+    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / MEGABYTE, output)

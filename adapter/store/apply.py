@@ -144,13 +144,13 @@ class Applier:
 
     def _cancel_waiting(self, account_id: str) -> None:
         self._kill_links(account_id)
-        mine = sa.select(t.welcome.c.effect_id).where(t.welcome.c.account_id == account_id)
-        waiting = t.effect.c.state.in_([EffectState.QUEUED, EffectState.HELD])
-        self.connection.execute(
-            sa.update(t.effect)
-            .where(t.effect.c.id.in_(mine), waiting)
-            .values(state=EffectState.CANCELLED, done_at=self.now)
-        )
+        of_account = sa.select(t.welcome.c.effect_id).where(t.welcome.c.account_id == account_id)
+        # The ids first: given a subquery, or no ids, SQLite walks through everything that waits, of every account.
+        mine = self.connection.scalars(of_account).all()
+        if mine:
+            waiting = sa.and_(t.effect.c.id.in_(mine), t.effect.c.state.in_([EffectState.QUEUED, EffectState.HELD]))
+            cancelled = {"state": EffectState.CANCELLED, "done_at": self.now}
+            self.connection.execute(sa.update(t.effect).where(waiting).values(cancelled))
 
     def _kill_links(self, account_id: str) -> None:
         unused = sa.and_(t.welcome.c.account_id == account_id, t.welcome.c.link_closed_at.is_(None))

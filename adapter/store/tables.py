@@ -150,7 +150,7 @@ effect = sa.Table(
     sa.Column("run", sa.Integer),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("done_at", Instant),
-    sa.Index("ix_effect_due", "state", "next_at"),
+    sa.Index("ix_effect_due", "state", "next_at", "kind", "practice"),
     sa.Index("ix_effect_subject", "kind", "subject"),
 )
 
@@ -172,6 +172,8 @@ welcome = sa.Table(
     sa.UniqueConstraint("account_id", "generation"),
 )
 
+_OPEN = sa.text("closed_at IS NULL")
+
 finding = sa.Table(
     "finding",
     metadata,
@@ -188,6 +190,7 @@ finding = sa.Table(
     sa.Column("since", Instant, nullable=False),
     sa.Column("closed_at", Instant),
     sa.Index("ix_finding_scope", "practice", "scope"),
+    sa.Index("ix_finding_open", "practice", "code", sqlite_where=_OPEN, postgresql_where=_OPEN),
 )
 
 run = sa.Table(

@@ -113,7 +113,7 @@ def _effects() -> None:
         _instant("created_at", nullable=False),
         _instant("done_at"),
     )
-    op.create_index("ix_effect_due", "effect", ["state", "next_at"])
+    op.create_index("ix_effect_due", "effect", ["state", "next_at", "kind", "practice"])
     op.create_index("ix_effect_subject", "effect", ["kind", "subject"])
     op.create_table(
         "welcome",
@@ -175,6 +175,8 @@ def _runs() -> None:
         _instant("closed_at"),
     )
     op.create_index("ix_finding_scope", "finding", ["practice", "scope"])
+    is_open = sa.text("closed_at IS NULL")
+    op.create_index("ix_finding_open", "finding", ["practice", "code"], sqlite_where=is_open, postgresql_where=is_open)
     op.create_table(
         "watermark",
         _text("practice", primary_key=True),
