@@ -135,7 +135,7 @@ def test_register_for_somebody_who_may_not_says_why_and_what_to_do(story_adapter
 def test_check_has_a_line_for_everything_and_the_next_times(adapter: Adapter) -> None:
     document = adapter.json("check")
     whats = [line["what"] for line in document["checks"]]
-    assert {"configuration", "database", "mail", "main-street: mapping", "main-street: portal"} <= set(whats)
+    assert {"database", "mail", "main-street: mapping", "main-street: portal"} <= set(whats)
     assert all(line["ok"] for line in document["checks"])
     jobs = {entry["job"] for entry in document["next"]}
     assert jobs == {"sync", "reconcile", "deliver", "widgets", "review"}

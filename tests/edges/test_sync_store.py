@@ -1,4 +1,4 @@
-"""A sync and its database, SQLite and PostgreSQL: a plan is kept whole or not at all, and its audit trail is unbroken."""
+"""A sync and its database, SQLite and PostgreSQL: a plan is kept whole or not at all, the audit trail is unbroken."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -187,7 +187,7 @@ def test_each_account_that_changed_has_one_effect_and_each_welcome_its_own(site:
     site.sync()
     with read(site.engine) as connection:
         kinds: dict[str, int] = dict(
-            connection.execute(sa.select(t.effect.c.kind, sa.func.count()).group_by(t.effect.c.kind)).tuples().all()
+            connection.execute(sa.select(t.effect.c.kind, sa.func.count()).group_by(t.effect.c.kind)).all()
         )
         orphans = connection.scalar(
             sa.select(sa.func.count())
