@@ -29,11 +29,13 @@ def run(arguments: Sequence[str]) -> int:
     gc.set_threshold(50_000, 20, 20)
     try:
         result = app(_config_first(arguments), prog_name="adapter", standalone_mode=False)
+        if result == INTERRUPTED:
+            return _stopped()
         return result if isinstance(result, int) else 0
     except (Abort, KeyboardInterrupt):
         return _stopped()
     except Exit as stop:
-        return _stopped() if stop.exit_code == INTERRUPTED else stop.exit_code
+        return stop.exit_code
     except TyperException as error:
         message = error.format_message()
         hint = "" if "Usage:" in message else f" What it takes: {_command(error)} --help"

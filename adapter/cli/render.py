@@ -4,6 +4,7 @@ from typing import Any
 
 from rich.markup import escape
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from adapter.cli.base import out, table, words
@@ -70,21 +71,30 @@ def show_run(report: dict[str, Any]) -> None:
             styled(report["status"]),
         )
     )
-    out.print(f"  Read      {read.get('resources', 0):,} records: {words(read, READ)}", markup=False)
-    out.print(f"  Changed   {words(report['changes'], CHANGES)}", markup=False)
+    _hanging("Read", f"{read.get('resources', 0):,} records: {words(read, READ)}")
+    _hanging("Changed", words(report["changes"], CHANGES))
     if report["findings"]:
-        out.print(f"  Findings  {words(report['findings'])}", markup=False)
+        _hanging("Findings", words(report["findings"]))
     for problem in report["problems"]:
-        out.print(f"  Problem   {problem}", markup=False, style="red")
+        _hanging("Problem", problem, style="red")
     held = report["held"]
     if held.get("welcome"):
         out.print(
-            f"\n{held['welcome']:,} Welcome email(s) wait for you. Look at `adapter accounts`, then: "
+            f"\nWelcome emails that wait for you: {held['welcome']:,}. Look at `adapter accounts`, then: "
             f"adapter release {report['run']}",
             markup=False,
         )
     if report["findings"]:
         out.print("What needs a look, and how to fix it: adapter findings", markup=False)
+
+
+def _hanging(label: str, text: str, *, style: str = "") -> None:
+    """A labelled line whose further lines begin below its text."""
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(width=8)
+    grid.add_column(overflow="fold")
+    grid.add_row(Text(label), Text(text, style=style))
+    out.print(Padding(grid, (0, 0, 0, 2)))
 
 
 def show_plan(plan: dict[str, Any]) -> None:
@@ -125,7 +135,7 @@ def show_accounts(found: list[dict[str, Any]], email: str | None) -> None:
                     (f"{dependent['role']}, {dependent['authority']}{whose}{why}".replace("_", " "), "dim"),
                 )
             )
-    out.print(f"\n{len(found):,} account(s)")
+    out.print(f"\n{len(found):,} account{'s' * (len(found) != 1)}")
 
 
 def show_explanation(answer: Explanation, practice: str | None) -> None:
@@ -155,7 +165,7 @@ def show_findings(found: list[dict[str, Any]]) -> None:
         out.print(Text.assemble(styled(finding["severity"]), "  ", (finding["code"], "bold"), f"  {finding['id']}"))
         out.print(Padding(Text(finding["message"]), (0, 0, 0, 2)))
         out.print(Padding(Text(f"→ {finding['remedy']}", style="dim"), (0, 0, 1, 2)))
-    out.print(f"{len(found):,} finding(s)")
+    out.print(f"{len(found):,} finding{'s' * (len(found) != 1)}")
 
 
 def show_runs(found: list[dict[str, Any]]) -> None:

@@ -54,7 +54,7 @@ def check(context: typer.Context, json: Json = False) -> int:
         ]
         _show(checks, [], json)
         return 2
-    checks.append(Check("configuration", True, f"{len(built.practices)} practice(s)"))
+    checks.append(Check("configuration", True, f"practices: {', '.join(built.practices)}"))
     checks.append(_line("database", lambda: _database(built)))
     checks.append(_line("mail", built.make_mailer().check))
     for practice in built.settings.practice:

@@ -101,7 +101,7 @@ def _release(demo: Demo, run: int) -> None:
     )
     show_command(f"release {run}")
     released = release(demo.app.engine, run, actor=actor(), now=demo.clock())
-    out.print(f"Released {released.welcome:,} Welcome email(s).")
+    out.print(f"Released {released.welcome:,} Welcome emails.")
     show_command("deliver")
     with showing_arrivals(demo, released.welcome):
         report = deliver_all(demo.app)

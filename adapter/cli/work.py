@@ -1,6 +1,7 @@
 """Commands that do something: plan, sync, deliver, release, register."""
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -60,8 +61,7 @@ def sync(
 
 
 def _is_reference(text: str) -> bool:
-    kind, _, id_ = text.partition("/")
-    return kind in ("Patient", "RelatedPerson") and bool(id_) and "/" not in id_
+    return re.fullmatch(r"(Patient|RelatedPerson)/[A-Za-z0-9.-]{1,64}", text) is not None
 
 
 def _worst(reports: list[dict[str, Any]]) -> int:
@@ -172,7 +172,7 @@ def release(
         tell(f"Run {run} holds no Welcome emails.")
         return DONE
     out.print(
-        f"Released {released.welcome:,} Welcome email(s) of {released.practice}. `adapter deliver` sends them.",
+        f"Released {released.welcome:,} Welcome emails of {released.practice}. `adapter deliver` sends them.",
         markup=False,
     )
     return DONE

@@ -69,20 +69,19 @@ class AccountDecision(msgspec.Struct, frozen=True):
 def decide_account(email_key: str, members: Iterable[Member]) -> AccountDecision:
     """Decides one account from every contact with its address. The order of ``members`` never matters."""
     ordered = sorted(members, key=lambda member: member.contact.ref)
-    people = people_of([member for member in ordered if member.outcome.current])
+    here = [member for member in ordered if member.outcome.current]
     by_chart: dict[str, list[Member]] = {}
     for member in ordered:
         if member.contact.patient:
             by_chart.setdefault(member.contact.patient, []).append(member)
-    common = _common_charts(people)
     dependents, shared = {}, []
     for patient, rows in by_chart.items():
         best = min(rows, key=_preference)
         reason = best.outcome.headline
-        if _may_open(best) and common is not None and patient not in common:
+        if _may_open(best) and not _everybody_may_open(rows, here):
             reason = "shared-email"
             shared.append(patient)
-        elif _may_open(best) and _contradicted(best, rows, people):
+        elif _may_open(best) and _contradicted(best, rows):
             reason = "authority-conflict"
         dependents[patient] = _dependent(patient, best, reason)
     first = min(
@@ -90,7 +89,14 @@ def decide_account(email_key: str, members: Iterable[Member]) -> AccountDecision
     ).contact
     clashes = tuple(sorted(patient for patient, rows in by_chart.items() if _kin_clash(rows)))
     return AccountDecision(
-        email_key, first.email, first.name, _language(ordered), dependents, people, tuple(sorted(shared)), clashes
+        email_key,
+        first.email,
+        first.name,
+        _language(ordered),
+        dependents,
+        people_of(here),
+        tuple(sorted(shared)),
+        clashes,
     )
 
 
@@ -127,12 +133,13 @@ def _may_open(member: Member) -> bool:
     return member.outcome.opens or member.outcome.freeze
 
 
-def _common_charts(people: Sequence[Sequence[Member]]) -> frozenset[str] | None:
-    """The charts that everybody at the address may open; None when there is only one person."""
-    if len(people) < 2:
-        return None
-    charts = [frozenset(member.contact.patient for member in person if _may_open(member)) for person in people]
-    return frozenset.intersection(*charts)
+def _everybody_may_open(rows: Sequence[Member], here: Sequence[Member]) -> bool:
+    """Whether each contact that uses the address is somebody who may open this chart.
+
+    Asked contact by contact, not by cluster, so that a right or a likeness that gets lost can only narrow the answer.
+    """
+    openers = [row.contact for row in rows if _may_open(row)]
+    return all(any(_same(one.contact, opener) for opener in openers) for one in here if one.contact not in openers)
 
 
 def _preference(member: Member) -> tuple[bool, bool, bool, int, str]:
@@ -147,14 +154,12 @@ def _preference(member: Member) -> tuple[bool, bool, bool, int, str]:
     )
 
 
-def _contradicted(best: Member, rows: Sequence[Member], people: Sequence[Sequence[Member]]) -> bool:
+def _contradicted(best: Member, rows: Sequence[Member]) -> bool:
     """Whether the same person stands on the chart once more, with Authority None: nobody can tell which is right."""
-    if len(rows) < 2:
-        return False
-    person = next((person for person in people if best in person), ())
     return any(
         row is not best
-        and row in person
+        and row.outcome.current
+        and _same(row.contact, best.contact)
         and row.contact.role is not Role.SELF
         and (
             row.contact.authority is Authority.NONE

@@ -233,7 +233,7 @@ RULES: tuple[Rule, ...] = (
     Rule("contact-not-ended", _contact_not_ended, lambda _: "The contact's period has not ended."),
     Rule("authority", _authority, lambda case: f"The Authority is {case.authority.capitalize()}."),
     Rule("not-self", _not_self, lambda _: "The Role/Reason is not Self."),
-    Rule("role", _role, lambda case: f"The Role/Reason is {case.contact.role_text or case.contact.role}."),
+    Rule("role", _role, lambda case: f"The Role/Reason {case.contact.role_text or case.contact.role} is a known one."),
     Rule("email", _email, lambda case: f"The e-mail address is {case.contact.email}."),
     Rule("authority-conflict", _conflict, lambda _: "Nobody else on the chart has Exclusive Authority."),
     Rule(
@@ -244,5 +244,9 @@ RULES: tuple[Rule, ...] = (
         ),
         of_chart=True,
     ),
-    Rule("own-mailbox", _own_mailbox, lambda _: "The address is not the patient's own."),
+    Rule(
+        "own-mailbox",
+        _own_mailbox,
+        lambda case: "The contact is the patient." if case.is_self else "The patient does not use this address.",
+    ),
 )

@@ -84,9 +84,7 @@ class Gatherer:
         if gathered.charts:
             self._missing(gathered, gathered.charts)
         if not gathered.counts["resources"] and not gathered.gone:
-            gathered.result.fail(
-                f"{ref} was not found in the EHR. Check the reference, for example with `adapter explain`."
-            )
+            gathered.result.fail("The EHR has no such record. Check the reference, for example with `adapter explain`.")
 
     def _charts_of(self, ref: str) -> list[str]:
         if ref.startswith("Patient/"):

@@ -105,7 +105,7 @@ def _go_wrong(demo: Demo, left: Played) -> None:
     demo.ehr.change_email("RelatedPerson/moreau-theo-mother", "Alice Moreau <alice.moreau@mail.example")
     demo.ehr.delete("RelatedPerson/lindgren-elsa-father")
     _try(left, lambda: _sync(demo, full=True))
-    _try(left, lambda: _sync(demo, person="Patient/okafor-ada"))
+    _try(left, lambda: _sync(demo, person="Patient/Ada Okafor"))
     _try(left, lambda: register(demo.app.engine, PRACTICE, "nobody.okafor@mail.example", actor="t", now=demo.clock()))
     _try(left, lambda: deliver_all(demo.app))
 

@@ -128,7 +128,7 @@ def test_the_numbers_it_tells_are_those_of_the_database(told: Told) -> None:
     accounts = stored["accounts"].values()
     invited = [one for one in accounts if one["welcome"]["sent_count"]]
     assert f"Its EHR has {first['read']['resources']} records of 30 families" in told.text
-    assert f"Released {first['held']['welcome']} Welcome email(s)." in told.text
+    assert f"Released {first['held']['welcome']} Welcome emails." in told.text
     assert f"{first['held']['welcome']} mails arrived" in told.text
     assert f"{len(invited)} Welcome emails left, each once." in told.text
     assert all(one["welcome"]["sent_count"] == 1 for one in invited)

@@ -98,7 +98,7 @@ class FhirReader:
         """
         kind, _, key = ref.partition("/")
         if kind not in ("Patient", "RelatedPerson") or patient_id(f"Patient/{key}") is None:
-            raise SourceError(f"{ref[:80]!r} is not a reference to a Patient or RelatedPerson, so it cannot be read.")
+            raise SourceError("That is not a reference to a Patient or RelatedPerson, so it cannot be read.")
         what = f"GET {ref}"
         answer = self._client.get(self._client.base.join(ref), what)
         if is_gone(answer, max_bytes=self._client.max_body):
