@@ -212,6 +212,13 @@ def test_a_mother_who_is_also_the_guardian_of_one_child_keeps_both() -> None:
     assert fresh(account(mia(), leo(), anna(), anna("leo"), again())) == {MIA: YES, LEO: YES}
 
 
+def test_the_entry_that_two_exclusives_freeze_counts_before_one_that_has_another_fault() -> None:
+    exclusive = Authority.EXCLUSIVE
+    facts = mia(), anna(authority=exclusive), again(authority=exclusive, role=Role.UNKNOWN), ben(authority=exclusive)
+    dependent = account(*facts).dependents[MIA]
+    assert (dependent.member.contact.ref, dependent.standing) == ("RelatedPerson/anna-mia", None)
+
+
 def test_an_ended_entry_with_authority_none_contradicts_nothing() -> None:
     assert fresh(account(mia(), anna(), again(authority=NONE, end="2026-03-01"))) == {MIA: YES}
 
@@ -235,6 +242,11 @@ def test_a_self_row_beside_an_other_relative_row_is_accepted() -> None:
     decision = account(anna_as_patient(), anna_as_self(), anna_as_other_relative())
     assert fresh(decision) == {"Patient/anna": YES}
     assert decision.dependents["Patient/anna"].member.contact.role is Role.OTHER_RELATIVE
+
+
+def test_a_self_row_is_never_the_reason_where_another_row_has_one() -> None:
+    rows = anna_as_self(authority=Authority.EXCLUSIVE), anna_as_other_relative(authority=Authority.UNKNOWN)
+    assert fresh(account(anna_as_patient(), *rows)) == {"Patient/anna": ("authority-unknown", None)}
 
 
 @pytest.mark.parametrize("authority", [NONE, Authority.UNKNOWN])

@@ -21,6 +21,8 @@ from tests.core.personas import (
     anna_as_patient,
     anna_as_self,
     ben,
+    chart,
+    contact,
     leo,
     mia,
 )
@@ -181,6 +183,12 @@ def test_self_beside_other_relative_is_no_finding() -> None:
 )
 def test_self_of_a_patient_who_is_nobodys_contact_is_no_finding(others: tuple[Fact, ...]) -> None:
     assert of_own_chart(anna_as_self(birth_date="1988-02-11"), anna_as_patient(), *others) == []
+
+
+@pytest.mark.parametrize("role", [Role.SELF, Role.OTHER_RELATIVE])
+def test_a_second_chart_of_the_same_patient_makes_nobody_a_parent(role: Role) -> None:
+    twin = chart("anna2", "Anna Rivera", "1988-02-11"), contact("2", "Anna Rivera", "anna2", FAMILY, role=role)
+    assert of_own_chart(anna_as_self(), anna_as_patient(), *twin) == []
 
 
 def test_self_that_has_ended_is_no_finding() -> None:

@@ -76,6 +76,19 @@ GRANT = annas_grant(mia(), anna()).grant(ACTIVE)
 NO_EMAIL: dict[str, Any] = {"email": "", "email_key": ""}
 
 
+@pytest.mark.parametrize(
+    ("facts", "access"),
+    [
+        ([mia(), anna(role=Role.OTHER)], Access.NONE),
+        ([mia(), anna(), ben(authority=Authority.EXCLUSIVE)], Access.NONE),
+        ([mia(), anna(), ben(email=ANNAS, authority=NONE)], Access.FULL),
+    ],
+    ids=["a-rule-refuses", "a-conflict", "only-the-mailbox"],
+)
+def test_a_held_grant_says_what_a_release_would_open(facts: list[Fact], access: Access) -> None:
+    assert annas_grant(*facts).grant(HELD).access is access
+
+
 def test_a_grant_names_the_authority_that_was_decided_by() -> None:
     policy = Policy(authority_when_unknown={Role.MOTHER: Authority.JOINT})
     members = decided((mia(), anna(authority=Authority.UNKNOWN)), policy=policy)

@@ -39,6 +39,8 @@ DIFFERENT = [
     ("Amy Lee", "Amy Lea"),
     ("Patrick Lee", "Patricia Lee"),
     ("J Rivera", "Anna Rivera"),
+    ("Terry Rivera", "Jerry Rivera"),
+    ("Jenny Rivera", "Penny Rivera"),
     ("Mr Smith", "Mrs Smith"),
     ("Don Smith", "Miss Smith"),
     ("", "Anna Rivera"),

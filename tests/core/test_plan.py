@@ -203,6 +203,19 @@ def test_a_teenagers_chart_is_narrowed_on_the_birthday() -> None:
     assert practice.opens(ANNAS) == [MIA]
 
 
+def test_two_exclusive_contacts_do_not_keep_a_teenagers_chart_wide_open() -> None:
+    practice = Practice(policy=TEENS)
+    teenager = mia(birth_date="2014-03-03")
+    practice.sync(teenager, anna(authority=EXCLUSIVE))
+    facts = teenager, anna(authority=EXCLUSIVE), ben(authority=EXCLUSIVE)
+    practice.sync(*facts)
+    assert practice.accounts[ANNAS].grants[MIA].access is Access.FULL
+    practice.now = practice.now.replace(day=3)
+    assert kinds(practice.sync(*facts)) == ["change-grant"]
+    assert practice.accounts[ANNAS].grants[MIA].access is Access.LIMITED
+    assert settled(practice, *facts)
+
+
 def test_a_new_version_of_the_same_record_changes_nothing() -> None:
     practice = practice_with(mia(), anna())
     assert practice.sync(mia(), anna(source="RelatedPerson/anna-mia/_history/2")) == []
@@ -234,42 +247,17 @@ def test_a_registered_parent_who_comes_back_needs_no_welcome_email() -> None:
     assert practice.accounts[ANNAS].status is AccountStatus.REGISTERED
 
 
+@pytest.mark.parametrize("contact", [anna(authority=UNKNOWN), anna(start="2026-04-01"), anna(email="")])
+def test_what_has_ended_stays_ended_until_the_chart_opens_again(contact: Contact) -> None:
+    practice = practice_with(mia(), anna())
+    practice.sync(mia(), anna(authority=NONE))
+    assert practice.sync(mia(), contact) == []
+
+
 def test_a_closed_account_that_is_held_again_is_suspended_and_opens_nothing() -> None:
     practice = practice_with(mia(), anna())
     practice.sync(mia(), anna(authority=NONE))
     assert kinds(practice.sync(mia(), anna(role=Role.OTHER))) == ["hold-grant", "suspend-account"]
-    assert practice.opens(ANNAS) == []
-
-
-# ---- an incomplete read --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "facts",
-    [
-        [mia(), leo(), anna(), anna("leo")],
-        [mia(), anna(role=Role.GUARDIAN)],
-        [mia(), anna(names=("Anna Lopez",))],
-        [mia(), anna(), ben()],
-    ],
-)
-def test_an_incomplete_read_opens_and_widens_nothing(facts: list[Fact]) -> None:
-    practice = practice_with(mia(), anna())
-    assert practice.sync(*facts, only_restrict=True) == []
-
-
-@pytest.mark.parametrize("facts", [[mia(), anna(authority=NONE)], [mia(deceased=True), anna()]])
-def test_an_incomplete_read_still_acts_on_what_it_saw(facts: list[Fact]) -> None:
-    practice = practice_with(mia(), anna())
-    assert practice.sync(*facts, only_restrict=True) != []
-    assert practice.opens(ANNAS) == []
-    assert practice.sync(*facts, only_restrict=True) == []
-
-
-def test_an_incomplete_read_reopens_nothing() -> None:
-    practice = practice_with(mia(), anna())
-    practice.sync(mia(), anna(authority=NONE))
-    assert practice.sync(mia(), anna(), only_restrict=True) == []
     assert practice.opens(ANNAS) == []
 
 

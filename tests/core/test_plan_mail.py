@@ -65,6 +65,12 @@ def test_a_cancelled_welcome_email_is_queued_again_when_the_chart_opens_again() 
     assert practice.welcome(ANNAS) is EffectState.QUEUED
 
 
+def test_a_welcome_email_that_still_waits_serves_the_account_that_opens_again() -> None:
+    practice = with_welcome(EffectState.QUEUED)
+    practice.accounts[ANNAS] = msgspec.structs.replace(practice.accounts[ANNAS], status=AccountStatus.SUSPENDED)
+    assert kinds(practice.sync(mia(), anna())) == ["reopen-account"]
+
+
 def test_a_held_account_never_had_a_welcome_email_to_cancel() -> None:
     practice = Practice()
     practice.sync(mia(), anna(role=Role.OTHER))
