@@ -147,6 +147,16 @@ def test_of_two_copies_the_newer_counts_and_two_different_ones_of_one_age_count_
     assert (again["changes"], again["read"]["changed"]) == ({}, 0)
 
 
+def test_however_many_different_copies_there_are_the_next_sync_finds_nothing_changed(adapter: Adapter) -> None:
+    copies = [chart(birthDate=f"201{year}-01-01") for year in range(4)]
+    copies[2]["meta"] = {"versionId": "1"}
+    adapter.export([*copies, mother()])
+    assert _read(adapter)["quarantined"] == 3
+    assert opens(adapter.account(ODA)) == {"kid": "held record-unusable"}
+    again = adapter.sync()
+    assert (again["changes"], again["read"]["changed"]) == ({}, 0)
+
+
 def test_the_same_file_twice_counts_as_repeated(adapter: Adapter) -> None:
     adapter.export(GOOD, "one.ndjson")
     adapter.export(GOOD, "two.ndjson")
