@@ -95,42 +95,49 @@ contact_states = often(
 patient_births = often("2019-05-04", "2012-06-01", "2008-03-02", "1988-02-11", "2010", "", "1788-01-01", "2031-05-05")
 
 
-@st.composite
-def patients(draw: st.DrawFn, number: int) -> Patient:
-    """One chart; now and then it knows the patient's own address, and who among the contacts the patient is."""
-    return Patient(
-        f"Patient/{number}",
-        f"Patient/{number}/_history/1",
-        names=draw(st.sampled_from([("Mia Rivera",), ("Leo Rivera",), ("Anna Rivera",), ()])),
-        birth_date=draw(patient_births),
-        emails=draw(often((), *((address,) for address in ADDRESSES))),
-        links=draw(often((), ("RelatedPerson/0",), ("RelatedPerson/1",))),
-        **draw(patient_states),
-    )
-
-
-@st.composite
-def contacts(draw: st.DrawFn, number: int, charts: int) -> Contact:
-    """One contact on one of the charts."""
-    return Contact(
-        f"RelatedPerson/{number}",
-        f"RelatedPerson/{number}/_history/1",
-        patient=f"Patient/{draw(st.integers(0, charts - 1))}",
-        role=draw(roles),
-        names=draw(st.sampled_from(NAMES)),
-        birth_date=draw(often("", "1988-02-11", "1988", "1961-07-30")),
-        **(draw(authorities) | draw(mailboxes) | draw(contact_states)),
-    )
+patient_names = st.sampled_from([("Mia Rivera",), ("Leo Rivera",), ("Anna Rivera",), ()])
+patient_emails = often((), *((address,) for address in ADDRESSES))
+links = often((), ("RelatedPerson/0",), ("RelatedPerson/1",))
+contact_names = st.sampled_from(NAMES)
+contact_births = often("", "1988-02-11", "1988", "1961-07-30")
+policies = st.sampled_from(POLICIES)
+up_to_three, up_to_five, any_chart = st.integers(1, 3), st.integers(1, 5), st.integers(0, 2)
 
 
 @st.composite
 def families(draw: st.DrawFn) -> Family:
-    """A family and a policy."""
-    charts = draw(st.integers(1, 3))
+    """A family and a policy. What is drawn from is built once: building it anew is what takes the time."""
+    charts, people = draw(up_to_three), draw(up_to_five)
     return Family(
-        tuple(draw(patients(number)) for number in range(charts)),
-        tuple(draw(contacts(number, charts)) for number in range(draw(st.integers(1, 5)))),
-        draw(st.sampled_from(POLICIES)),
+        tuple(_patient(draw, number) for number in range(charts)),
+        tuple(_contact(draw, number, charts) for number in range(people)),
+        draw(policies),
+    )
+
+
+def _patient(draw: st.DrawFn, number: int) -> Patient:
+    """One chart; now and then it knows the patient's own address, and who among the contacts the patient is."""
+    return Patient(
+        f"Patient/{number}",
+        f"Patient/{number}/_history/1",
+        names=draw(patient_names),
+        birth_date=draw(patient_births),
+        emails=draw(patient_emails),
+        links=draw(links),
+        **draw(patient_states),
+    )
+
+
+def _contact(draw: st.DrawFn, number: int, charts: int) -> Contact:
+    """One contact on one of the charts."""
+    return Contact(
+        f"RelatedPerson/{number}",
+        f"RelatedPerson/{number}/_history/1",
+        patient=f"Patient/{draw(any_chart) % charts}",
+        role=draw(roles),
+        names=draw(contact_names),
+        birth_date=draw(contact_births),
+        **(draw(authorities) | draw(mailboxes) | draw(contact_states)),
     )
 
 
