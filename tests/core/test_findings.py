@@ -191,6 +191,10 @@ def test_a_second_chart_of_the_same_patient_makes_nobody_a_parent(role: Role) ->
     assert of_own_chart(anna_as_self(), anna_as_patient(), *twin) == []
 
 
+def test_a_self_row_on_another_chart_makes_nobody_a_parent() -> None:
+    assert of_own_chart(anna_as_self(), anna_as_patient(), mia(), anna(role=Role.SELF)) == []
+
+
 def test_self_that_has_ended_is_no_finding() -> None:
     assert of_own_chart(anna_as_self(active=False), anna_as_patient(), mia(), anna()) == []
 
