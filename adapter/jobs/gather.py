@@ -7,17 +7,15 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from adapter.core.facts import Contact, Patient, Quarantined
+from adapter.core.facts import Contact
 from adapter.core.findings import record_finding, record_scope
-from adapter.core.intake import updated_at
 from adapter.ehr import Broken, Progress, ReadResult, Record
 from adapter.errors import SourceError
+from adapter.jobs.intake import Batch, intake
 from adapter.jobs.practice import Practice, Transaction
 from adapter.store import facts, findings
-from adapter.store.merge import Incoming, Merger
+from adapter.store.merge import Merger
 
-FLUSH = 5000
-"""Records per transaction: others can write in between, and memory stays flat."""
 MISSING_FLOOR = 50
 MISSING_SHARE = 0.1
 """When more records than this are missing from a full read, the read is not believed."""
@@ -103,40 +101,26 @@ class Gatherer:
 
     def _store(self, records: Iterable[Record | Broken], gathered: Gathered, charts_named: set[str]) -> None:
         """Maps and stores records as they come. A source that breaks off is an incomplete read; what came is kept."""
-        read = self.practice.mapper.read
-        for batch in _batches(_until_failure(records, gathered.result)):
-            incoming: list[Incoming] = []
-            damaged: list[Quarantined] = []
-            for record in batch:
-                if isinstance(record, Broken):
-                    damaged.append(Quarantined(record.ref, record.ref, record.path, record.problem, record.origin))
-                    continue
-                fact = read(record.resource, record.origin)
-                if isinstance(fact, (Contact, Patient)):
-                    incoming.append(Incoming(fact, updated_at(record.resource), record.origin))
-                elif isinstance(fact, Quarantined):
-                    damaged.append(fact)
-                else:
-                    gathered.ignored[fact.why] += 1
-            gathered.counts["resources"] += len(batch)
-            gathered.counts["ignored"] += len(batch) - len(incoming) - len(damaged)
+        for batch in intake(_until_failure(records, gathered.result), self.practice.mapper):
+            gathered.counts["resources"] += batch.resources
+            gathered.counts["ignored"] += sum(batch.ignored.values())
+            gathered.ignored.update(batch.ignored)
             if not gathered.result.full:
-                charts_named.update(item.fact.patient for item in incoming if isinstance(item.fact, Contact))
-            self._write(incoming, damaged, gathered)
+                charts_named.update(item.chart for item in batch.incoming if item.of_contact)
+            self._write(batch, gathered)
             self.progress("records", gathered.counts["resources"], None)
 
-    def _write(self, incoming: list[Incoming], damaged: list[Quarantined], gathered: Gathered) -> None:
+    def _write(self, batch: Batch, gathered: Gathered) -> None:
         with self.transaction() as connection:
             self.alive(connection)
-            merged = self.merger.merge(connection, incoming, full=gathered.result.full)
-            damaged = [*damaged, *merged.conflicting]
+            merged = self.merger.merge(connection, batch.incoming, full=gathered.result.full)
+            damaged = [*batch.damaged, *merged.conflicting]
             unchanged = self.merger.quarantine(connection, damaged)
             found = [record_finding(record) for record in damaged]
-            again_good: list[str] = []
+            scopes = [finding.scope for finding in found]
             if findings.any_open(connection, self.practice.id, "record-unusable"):
-                scopes = [record_scope(item.fact.ref) for item in incoming]
-                again_good = findings.open_scopes(connection, self.practice.id, scopes)
-            scopes = [*again_good, *(finding.scope for finding in found)]
+                good = [record_scope(item.ref) for item in batch.incoming]
+                scopes += findings.open_scopes(connection, self.practice.id, good)
             findings.settle(connection, self.practice.id, scopes, found, self.now)
         counts = {
             "patients": merged.patients,
@@ -197,14 +181,3 @@ def _until_failure(records: Iterable[Record | Broken], result: ReadResult) -> It
         yield from records
     except SourceError as error:
         result.fail(str(error))
-
-
-def _batches(records: Iterator[Record | Broken]) -> Iterator[list[Record | Broken]]:
-    batch: list[Record | Broken] = []
-    for record in records:
-        batch.append(record)
-        if len(batch) == FLUSH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

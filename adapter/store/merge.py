@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 import sqlalchemy as sa
@@ -22,12 +22,37 @@ _PATIENT_COLUMNS = ("practice", "ref", "hash", "facts", "updated", "changed_run"
 _CONTACT_COLUMNS = ("practice", "ref", "patient", "email_key", "name_key", *_PATIENT_COLUMNS[2:])
 
 
-class Incoming(msgspec.Struct, frozen=True, gc=False):
-    """One fact as it was read, with ``meta.lastUpdated`` where the EHR gives it, and the place where it stood."""
+class Incoming(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """One fact as it was read, ready to be stored."""
 
-    fact: Fact
+    ref: str
+    hash: str
+    """Of the fact as it was read."""
+    facts: str
+    chart: str
+    email_key: str = ""
+    name_key: str = ""
     updated: datetime | None = None
+    """``meta.lastUpdated``, where the EHR gives it."""
     origin: str = ""
+
+    @classmethod
+    def of(cls, fact: Fact, updated: datetime | None = None, origin: str = "") -> Self:
+        """The fact with what the store finds it by; ``origin`` is the place where the record stood."""
+        encoded = _encode(fact)
+        digest = hashlib.blake2b(encoded, digest_size=16).hexdigest()
+        if isinstance(fact, Contact):
+            names = name_key(fact.names)
+            return cls(fact.ref, digest, encoded.decode(), fact.patient, fact.email_key, names, updated, origin)
+        return cls(fact.ref, digest, encoded.decode(), fact.ref, updated=updated, origin=origin)
+
+    @property
+    def of_contact(self) -> bool:
+        return self.ref.startswith("RelatedPerson/")
+
+    @property
+    def fact(self) -> Fact:
+        return decode_contact(self.facts) if self.of_contact else decode_patient(self.facts)
 
 
 @dataclass(slots=True)
@@ -49,22 +74,12 @@ class Merged:
             self.contacts += number
 
 
-class _New(msgspec.Struct, frozen=True, gc=False):
-    """A fact on its way into the store. ``hash`` is that of the fact as it was read."""
-
-    fact: Fact
-    updated: datetime | None
-    origin: str
-    encoded: bytes
-    hash: str
-
-
 class _Stored(msgspec.Struct, gc=False):
     """What is stored of one record; ``fact`` and what follows are looked up only where something may have changed."""
 
     hash: str
     seen_run: int
-    patient: str = ""
+    chart: str = ""
     fact: Fact | None = None
     updated: datetime | None = None
     changed_run: int = 0
@@ -87,8 +102,8 @@ class Merger:
     def merge(self, connection: sa.Connection, incoming: Sequence[Incoming], *, full: bool) -> Merged:
         """Stores facts that differ from what is known and marks them as changed in this run."""
         merged = Merged()
-        for kind, table in ((Patient, t.patient), (Contact, t.contact)):
-            new = [_new(item) for item in incoming if type(item.fact) is kind]
+        for table in (t.patient, t.contact):
+            new = [item for item in incoming if item.of_contact is (table is t.contact)]
             if self.fresh and self._insert(connection, table, new):
                 merged.changed += len(new)
                 merged.count(table, len(new))
@@ -119,7 +134,7 @@ class Merger:
                 fact = Patient(record.ref, record.source, unusable=problem)
             else:
                 continue
-            new = _new(Incoming(fact))
+            new = Incoming.of(fact)
             if old is not None and old.hash == new.hash:
                 self._touch(connection, table, [record.ref])
                 continue
@@ -130,44 +145,43 @@ class Merger:
         return unchanged
 
     def _merge(
-        self, connection: sa.Connection, table: sa.Table, batch: Sequence[_New], full: bool, merged: Merged
+        self, connection: sa.Connection, table: sa.Table, batch: Sequence[Incoming], full: bool, merged: Merged
     ) -> None:
-        known = self._known(connection, table, [new.fact.ref for new in batch])
-        unlike = {new.fact.ref for new in batch if new.fact.ref in known and known[new.fact.ref].hash != new.hash}
+        known = self._known(connection, table, [new.ref for new in batch])
+        unlike = {new.ref for new in batch if new.ref in known and known[new.ref].hash != new.hash}
         self._look_closer(connection, table, {ref: known[ref] for ref in unlike})
-        rows: dict[str, _New] = {}
+        rows: dict[str, Incoming] = {}
         seen: list[str] = []
         left_charts: list[str] = []
         for new in batch:
-            ref = new.fact.ref
-            old = known.get(ref)
+            old = known.get(new.ref)
             again = old is not None and old.seen_run == self.run
             if old is not None and old.hash == new.hash:
                 if again:
                     merged.repeated += 1
                 else:
                     merged.count(table)
-                    seen.append(ref)
+                    seen.append(new.ref)
                     old.seen_run = self.run
                 continue
             if old is not None and old.fact is not None:
                 if not self._replaces(new, old, full, merged):
                     continue
                 if old.fact.unusable and not again:
-                    self._was_unusable[ref] = old
-                if isinstance(new.fact, Contact) and isinstance(old.fact, Contact):
-                    new = _remembering(new, new.fact, old.fact)
-                    left_charts += [old.patient] if _chart(new.fact) != old.patient else []
+                    self._was_unusable[new.ref] = old
+                if isinstance(old.fact, Contact):
+                    new = _remembering(new, old.fact)
+                    left_charts += [old.chart] if new.chart != old.chart else []
             if not again:
                 merged.count(table)
             merged.changed += 1
-            rows[ref] = new
-            known[ref] = _Stored(new.hash, self.run, _chart(new.fact), new.fact, new.updated, self.run)
+            rows[new.ref] = new
+            known[new.ref] = _Stored(new.hash, self.run, new.chart, new.fact, new.updated, self.run)
         self._write(connection, table, rows.values(), self.run)
         self._touch(connection, table, seen)
         mark_changed(connection, self.practice, self.run, left_charts)
 
-    def _replaces(self, new: _New, old: _Stored, full: bool, merged: Merged) -> bool:
+    def _replaces(self, new: Incoming, old: _Stored, full: bool, merged: Merged) -> bool:
         """Whether a copy that differs from the stored one takes its place; if not, it is counted here."""
         older = _newer(old.updated, new.updated)
         if old.seen_run != self.run:
@@ -177,13 +191,13 @@ class Merger:
         if _newer(new.updated, old.updated) or older or (old.fact is not None and old.fact.unusable):
             merged.repeated += 1
             return _newer(new.updated, old.updated)
-        kind, _, _ = new.fact.ref.partition("/")
-        merged.conflicting.append(Quarantined(new.fact.ref, new.fact.source, kind, _TWO_COPIES, new.origin))
+        kind, _, _ = new.ref.partition("/")
+        merged.conflicting.append(Quarantined(new.ref, new.fact.source, kind, _TWO_COPIES, new.origin))
         return False
 
-    def _insert(self, connection: sa.Connection, table: sa.Table, new: Sequence[_New]) -> bool:
+    def _insert(self, connection: sa.Connection, table: sa.Table, new: Sequence[Incoming]) -> bool:
         """Whether all of these could be inserted as new ones; where one is there already, none was."""
-        if len({each.fact.ref for each in new}) < len(new):
+        if len({each.ref for each in new}) < len(new):
             return False
         try:
             with connection.begin_nested():
@@ -193,32 +207,35 @@ class Merger:
         return True
 
     def _write(
-        self, connection: sa.Connection, table: sa.Table, new: Iterable[_New], changed_run: int, *, replace: bool = True
+        self,
+        connection: sa.Connection,
+        table: sa.Table,
+        new: Iterable[Incoming],
+        changed_run: int,
+        *,
+        replace: bool = True,
     ) -> None:
         practice, run = self.practice, self.run
-        rows: list[tuple[Any, ...]]
         if table is t.patient:
-            rows = [
-                (practice, each.fact.ref, each.hash, each.encoded.decode(), each.updated, changed_run, run)
-                for each in new
+            rows: list[tuple[Any, ...]] = [
+                (practice, each.ref, each.hash, each.facts, each.updated, changed_run, run) for each in new
             ]
             insert_rows(connection, table, _PATIENT_COLUMNS, rows, replace=replace)
             return
         rows = [
             (
                 practice,
-                contact.ref,
-                contact.patient,
-                contact.email_key,
-                name_key(contact.names),
+                each.ref,
+                each.chart,
+                each.email_key,
+                each.name_key,
                 each.hash,
-                each.encoded.decode(),
+                each.facts,
                 each.updated,
                 changed_run,
                 run,
             )
             for each in new
-            if isinstance(contact := each.fact, Contact)
         ]
         insert_rows(connection, table, _CONTACT_COLUMNS, rows, replace=replace)
 
@@ -246,26 +263,18 @@ class Merger:
             connection.execute(sa.update(table).where(here).values(seen_run=self.run))
 
 
-def _new(item: Incoming) -> _New:
-    encoded = _encode(item.fact)
-    return _New(item.fact, item.updated, item.origin, encoded, hashlib.blake2b(encoded, digest_size=16).hexdigest())
-
-
-def _remembering(new: _New, fact: Contact, old: Contact) -> _New:
+def _remembering(new: Incoming, old: Contact) -> Incoming:
     """The contact with what must not be undone by losing a field: its last explicit Authority, and its last chart.
 
     A contact whose chart reference is damaged stays on the chart it was on, held, with whatever it claimed there.
     """
+    fact = decode_contact(new.facts)
     if fact.authority is Authority.UNKNOWN:
         last = old.authority if old.authority is not Authority.UNKNOWN else old.last_authority
         fact = msgspec.structs.replace(fact, last_authority=last)
     if fact.patient_problem and old.patient:
         fact = msgspec.structs.replace(fact, patient=old.patient)
-    return msgspec.structs.replace(new, fact=fact, encoded=_encode(fact))
-
-
-def _chart(fact: Fact) -> str:
-    return fact.patient if isinstance(fact, Contact) else fact.ref
+    return msgspec.structs.replace(new, facts=_encode(fact).decode(), chart=fact.patient)
 
 
 def _newer(a: datetime | None, b: datetime | None) -> bool:

@@ -245,8 +245,6 @@ audit = sa.Table(
     _text("source"),
     _text("detail"),  # JSON: before and after
     _text("hash"),  # sha-256 over the row before and this row (core.audit)
-    sa.Index("ix_audit_account", "practice", "account"),
-    sa.Index("ix_audit_patient", "practice", "patient"),
 )
 
 lease = sa.Table(

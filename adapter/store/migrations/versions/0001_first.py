@@ -202,8 +202,6 @@ def _audit() -> None:
         _text("detail"),
         _text("hash"),
     )
-    op.create_index("ix_audit_account", "audit", ["practice", "account"])
-    op.create_index("ix_audit_patient", "audit", ["practice", "patient"])
 
 
 def _text(name: str, nullable: bool = False, **options: Any) -> sa.Column[str]:
