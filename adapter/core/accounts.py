@@ -81,7 +81,7 @@ def decide_account(email_key: str, members: Iterable[Member]) -> AccountDecision
         if _may_open(best) and not _everybody_may_open(rows, here):
             reason = "shared-email"
             shared.append(patient)
-        elif _may_open(best) and _contradicted(best, rows):
+        elif _may_open(best) and _contradicted(rows):
             reason = "authority-conflict"
         dependents[patient] = _dependent(patient, best, reason)
     first = min(
@@ -154,19 +154,15 @@ def _preference(member: Member) -> tuple[bool, bool, bool, int, str]:
     )
 
 
-def _contradicted(best: Member, rows: Sequence[Member]) -> bool:
-    """Whether the same person stands on the chart once more, with Authority None: nobody can tell which is right."""
-    return any(
-        row is not best
-        and row.outcome.current
-        and _same(row.contact, best.contact)
-        and row.contact.role is not Role.SELF
-        and (
-            row.contact.authority is Authority.NONE
-            or (row.contact.authority is Authority.UNKNOWN and row.contact.last_authority is Authority.NONE)
-        )
-        for row in rows
-    )
+def _contradicted(rows: Sequence[Member]) -> bool:
+    """Whether somebody who opens the chart stands on it again with Authority None: nobody can tell which is right."""
+    nos = [row.contact for row in rows if row.outcome.current and _says_no(row.contact)]
+    return any(_same(no, row.contact) for no in nos for row in rows if _may_open(row))
+
+
+def _says_no(contact: Contact) -> bool:
+    remembered = contact.authority is Authority.UNKNOWN and contact.last_authority is Authority.NONE
+    return contact.role is not Role.SELF and (contact.authority is Authority.NONE or remembered)
 
 
 def _kin_clash(rows: Sequence[Member]) -> bool:

@@ -56,36 +56,30 @@ class Decider:
         self._own_charts: dict[str, Contact] = {}
         self._names: set[str] = set()
 
-    def charts(self, refs: Sequence[str], *, since: int) -> None:
-        """Decides these charts; keeps the outcomes and notes which addresses are touched."""
+    def charts(self, refs: Sequence[str]) -> None:
+        """Decides these charts and keeps the outcomes. Notes every address they have or had anything to do with.
+
+        Unchanged outcomes count too: a run that was incomplete, or broke off, may have kept them without acting.
+        """
         for number, batch in enumerate(batches(refs)):
             outcomes: list[tuple[str, Outcome]] = []
             reviews = []
             found: list[Finding] = []
-            moved: list[str] = []
-            for chart in facts.load_charts(self.connection, self.practice, batch, since=since):
+            for chart in facts.load_charts(self.connection, self.practice, batch):
                 decision = decide_chart(chart.patient, chart.contacts, self.policy, self.now)
                 found += chart_findings(chart.ref, chart.patient, chart.contacts, decision)
                 if chart.patient is not None and decision.review_on != chart.review_on:
                     reviews.append((chart.ref, decision.review_on))
                 for contact in chart.contacts:
                     outcome = decision.outcomes[contact.ref]
-                    new = outcome != chart.outcomes.get(contact.ref)
-                    if new:
+                    if outcome != chart.outcomes.get(contact.ref):
                         outcomes.append((contact.ref, outcome))
-                    if new or contact.ref in chart.changed:
-                        moved.append(contact.ref)
-                        self._note(chart, contact, outcome)
+                    self._note(chart, contact, outcome)
             facts.save_outcomes(self.connection, self.practice, outcomes, reviews)
             self._settle([chart_scope(ref) for ref in batch], found)
-            self.touch(moved)
+            if not self._first:
+                self.addresses |= accounts.addresses_on(self.connection, self.practice, batch)
             self.progress("charts", min((number + 1) * BATCH, len(refs)), len(refs))
-
-    def touch(self, contacts: Sequence[str]) -> None:
-        """Has the accounts decided whose grants rest on these contacts, wherever the contacts are now."""
-        if not self._first:
-            resting = accounts.resting_on(self.connection, self.practice, contacts)
-            self.addresses.update(account.email_key for found in resting.values() for account in found)
 
     def plan(self) -> Iterator[list[Action]]:
         """The actions that make the touched accounts what they should be, by address."""

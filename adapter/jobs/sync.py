@@ -165,8 +165,7 @@ def _plan(connection: sa.Connection, run: _Run, spool: PlanSpool, progress: Prog
     )
     if run.request.person:
         charts = sorted(set(charts) & set(run.gathered.charts))
-    decider.charts(charts, since=state.decided_run)
-    decider.touch(run.gathered.gone)
+    decider.charts(charts)
     for actions in decider.plan():
         spool.add(actions)
     decider.own_charts()

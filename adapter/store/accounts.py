@@ -25,6 +25,15 @@ def by_email(connection: sa.Connection, practice: str, email_keys: Sequence[str]
     return {account.email_key: account for account in _load(connection, practice, t.account.c.email_key, email_keys)}
 
 
+def addresses_on(connection: sa.Connection, practice: str, charts: Sequence[str]) -> set[str]:
+    """The e-mail keys of every account that has or had a grant on one of these charts."""
+    query = sa.select(t.account.c.email_key).join(t.grant, t.grant.c.account_id == t.account.c.id)
+    found: set[str] = set()
+    for batch in batches(charts):
+        found.update(connection.scalars(query.where(t.account.c.practice == practice, t.grant.c.patient.in_(batch))))
+    return found
+
+
 def resting_on(connection: sa.Connection, practice: str, contacts: Iterable[str]) -> dict[str, list[Account]]:
     """Accounts with a grant that rests on one of these contacts, by contact reference."""
     refs = sorted(set(contacts))

@@ -28,8 +28,6 @@ class Chart:
     patient: Patient | None
     contacts: tuple[Contact, ...]
     outcomes: dict[str, Outcome]
-    changed: frozenset[str]
-    """Contacts whose facts have changed since the last applied decision."""
     review_on: date | None
 
 
@@ -87,33 +85,26 @@ def undecided_charts(
     return sorted(refs)
 
 
-def load_charts(connection: sa.Connection, practice: str, refs: Sequence[str], *, since: int = 0) -> Iterator[Chart]:
+def load_charts(connection: sa.Connection, practice: str, refs: Sequence[str]) -> Iterator[Chart]:
     """These charts with their contacts, a batch at a time, in the order given."""
     for batch in batches(refs):
         of_patients = sa.select(t.patient.c.ref, t.patient.c.facts, t.patient.c.review_on).where(
             t.patient.c.practice == practice, t.patient.c.ref.in_(batch)
         )
-        columns = (
-            t.contact.c.patient,
-            t.contact.c.ref,
-            t.contact.c.facts,
-            t.contact.c.outcome,
-            t.contact.c.changed_run,
-        )
+        columns = (t.contact.c.patient, t.contact.c.ref, t.contact.c.facts, t.contact.c.outcome)
         of_contacts = sa.select(*columns).where(t.contact.c.practice == practice, t.contact.c.patient.in_(batch))
         patients = {ref: (facts, review_on) for ref, facts, review_on in connection.execute(of_patients).all()}
-        contacts: dict[str, list[tuple[str, str, str | None, int]]] = {}
+        contacts: dict[str, list[tuple[str, str, str | None]]] = {}
         for chart, *row in connection.execute(of_contacts).all():
-            contacts.setdefault(chart, []).append((row[0], row[1], row[2], row[3]))
+            contacts.setdefault(chart, []).append((row[0], row[1], row[2]))
         for ref in batch:
             facts, review_on = patients.get(ref, (None, None))
             rows = contacts.get(ref, [])
             yield Chart(
                 ref,
                 decode_patient(facts) if facts is not None else None,
-                tuple([decode_contact(facts) for _, facts, _, _ in rows]),
-                {ref: _decode_outcome(outcome) for ref, _, outcome, _ in rows if outcome},
-                frozenset([ref for ref, _, _, changed_run in rows if changed_run > since]),
+                tuple([decode_contact(facts) for _, facts, _ in rows]),
+                {ref: _decode_outcome(outcome) for ref, _, outcome in rows if outcome},
                 review_on,
             )
 
