@@ -226,6 +226,12 @@ def test_the_entry_that_two_exclusives_freeze_counts_before_one_that_has_another
     assert (dependent.member.contact.ref, dependent.standing) == ("RelatedPerson/anna-mia", None)
 
 
+@pytest.mark.parametrize("first", ["RelatedPerson/0", "RelatedPerson/z"])
+def test_a_contradiction_about_one_of_two_people_at_the_address_is_held_whatever_their_ids(first: str) -> None:
+    twice = ben(email=FAMILY, ref=first), ben(email=FAMILY, ref="RelatedPerson/y", authority=NONE)
+    assert fresh(account(mia(), anna(email=FAMILY), *twice, at=FAMILY)) == {MIA: ("authority-conflict", HELD)}
+
+
 def test_an_ended_entry_with_authority_none_contradicts_nothing() -> None:
     assert fresh(account(mia(), anna(), again(authority=NONE, end="2026-03-01"))) == {MIA: YES}
 

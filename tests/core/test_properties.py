@@ -38,6 +38,20 @@ def test_the_order_of_records_never_matters(family: Family, random: Any) -> None
 
 
 @given(families())
+def test_ids_never_decide_who_may_open_what(family: Family) -> None:
+    def renamed(ref: str) -> str:
+        return f"RelatedPerson/{9 - int(ref.removeprefix('RelatedPerson/'))}"
+
+    replace = msgspec.structs.replace
+    patients = [replace(one, links=tuple(renamed(ref) for ref in one.links)) for one in family.patients]
+    contacts = [replace(one, ref=renamed(one.ref)) for one in family.contacts]
+    practice, other = practice_of(family), practice_of(family)
+    practice.sync(*family.facts)
+    other.sync(*patients, *contacts)
+    assert {key: practice.opens(key) for key in ADDRESSES} == {key: other.opens(key) for key in ADDRESSES}
+
+
+@given(families())
 def test_one_chart_never_changes_what_is_decided_on_another(family: Family) -> None:
     together = decided(family.facts, policy=family.policy)
     for patient in family.patients:
