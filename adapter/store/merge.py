@@ -1,58 +1,23 @@
 """What one read brings, merged into what the EHR said before; a record in two different copies is put aside."""
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
 from adapter.core.facts import Authority, Contact, Fact, Patient, Quarantined
-from adapter.core.persons import name_key
 from adapter.store import tables as t
-from adapter.store.facts import decode_contact, decode_patient, mark_changed
+from adapter.store.facts import mark_changed
+from adapter.store.incoming import Incoming, decode_contact, decode_patient, encode
 from adapter.store.sql import batches, insert_rows
 
-_encode = msgspec.json.Encoder().encode
 _TABLES = {"Patient": t.patient, "RelatedPerson": t.contact}
 _TWO_COPIES = "the EHR gave two different copies of this record"
 _PATIENT_COLUMNS = ("practice", "ref", "hash", "facts", "updated", "changed_run", "seen_run")
 _CONTACT_COLUMNS = ("practice", "ref", "patient", "email_key", "name_key", *_PATIENT_COLUMNS[2:])
-
-
-class Incoming(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """One fact as it was read, ready to be stored."""
-
-    ref: str
-    hash: str
-    """Of the fact as it was read."""
-    facts: str
-    chart: str
-    email_key: str = ""
-    name_key: str = ""
-    updated: datetime | None = None
-    """``meta.lastUpdated``, where the EHR gives it."""
-    origin: str = ""
-
-    @classmethod
-    def of(cls, fact: Fact, updated: datetime | None = None, origin: str = "") -> Self:
-        """The fact with what the store finds it by; ``origin`` is the place where the record stood."""
-        encoded = _encode(fact)
-        digest = hashlib.blake2b(encoded, digest_size=16).hexdigest()
-        if isinstance(fact, Contact):
-            names = name_key(fact.names)
-            return cls(fact.ref, digest, encoded.decode(), fact.patient, fact.email_key, names, updated, origin)
-        return cls(fact.ref, digest, encoded.decode(), fact.ref, updated=updated, origin=origin)
-
-    @property
-    def of_contact(self) -> bool:
-        return self.ref.startswith("RelatedPerson/")
-
-    @property
-    def fact(self) -> Fact:
-        return decode_contact(self.facts) if self.of_contact else decode_patient(self.facts)
 
 
 @dataclass(slots=True)
@@ -119,7 +84,7 @@ class Merger:
         nothing. Returns how many of those that ``merge`` has called changed turn out as unusable as they were before.
         """
         unchanged = 0
-        for record in records:
+        for record in {record.ref: record for record in records}.values():  # of several about one record the last
             kind, _, _ = record.ref.partition("/")
             table = _TABLES.get(kind)
             if table is None:
@@ -138,7 +103,7 @@ class Merger:
             if old is not None and old.hash == new.hash:
                 self._touch(connection, table, [record.ref])
                 continue
-            before = self._was_unusable.get(record.ref)
+            before = self._was_unusable.pop(record.ref, None)
             stays = before is not None and before.hash == new.hash
             unchanged += stays
             self._write(connection, table, [new], before.changed_run if before is not None and stays else self.run)
@@ -274,7 +239,7 @@ def _remembering(new: Incoming, old: Contact) -> Incoming:
         fact = msgspec.structs.replace(fact, last_authority=last)
     if fact.patient_problem and old.patient:
         fact = msgspec.structs.replace(fact, patient=old.patient)
-    return msgspec.structs.replace(new, facts=_encode(fact).decode(), chart=fact.patient)
+    return msgspec.structs.replace(new, facts=encode(fact).decode(), chart=fact.patient)
 
 
 def _newer(a: datetime | None, b: datetime | None) -> bool:
