@@ -23,9 +23,9 @@ class FilesReader:
     """
 
     def __init__(self, path: Path, *, max_line: int = MAX_LINE, max_file: int = MAX_BYTES) -> None:
-        self._root = path
-        self._max_line = max_line
-        self._max_file = max_file
+        self.folder = path
+        self.max_line = max_line
+        self.max_file = max_file
         self._index: tuple[frozenset[tuple[str, int, int]], frozenset[str]] | None = None
 
     def read(self, result: ReadResult, *, marks: dict[str, datetime], progress: Progress) -> Iterator[Record | Broken]:
@@ -65,10 +65,18 @@ class FilesReader:
             self._index = (before, frozenset(refs))
         return found
 
+    def size(self) -> int:
+        """How many bytes there are to read; 0 when the folder cannot be listed."""
+        try:
+            found, _ = sources(self.folder)
+            return sum(source.path.stat().st_size for source in found)
+        except (Unreadable, OSError):
+            return 0
+
     def check(self) -> list[Check]:
         """One line: is the folder there, and how many files would be read."""
         try:
-            found, problems = sources(self._root)
+            found, problems = sources(self.folder)
         except Unreadable as error:
             return [Check("EHR folder", False, str(error))]
         if problems:
@@ -80,7 +88,7 @@ class FilesReader:
         """Yields the whole folder, and tells ``result`` of everything that was not read."""
         result.strategy = "folder"
         try:
-            found, problems = sources(self._root)
+            found, problems = sources(self.folder)
         except Unreadable as error:
             result.fail(str(error))
             return
@@ -106,10 +114,10 @@ class FilesReader:
 
     def _lines(self, source: Source) -> Iterator[Part]:
         with opened(source) as stream:
-            for number, (line, is_whole) in enumerate(lines(source, stream, max_line=self._max_line), 1):
+            for number, (line, is_whole) in enumerate(lines(source, stream, max_line=self.max_line), 1):
                 origin = f"{source.name}:{number}"
                 if not is_whole:
-                    yield Broken(origin, f"is longer than {self._max_line // MEGABYTE} MB")
+                    yield Broken(origin, f"is longer than {self.max_line // MEGABYTE} MB")
                     continue
                 if line.isspace():
                     continue
@@ -124,9 +132,9 @@ class FilesReader:
 
     def _document(self, source: Source) -> Iterator[Part]:
         with opened(source) as stream:
-            data = whole(source, stream, max_bytes=self._max_file)
+            data = whole(source, stream, max_bytes=self.max_file)
         try:
-            yield from unfold(decode(data, max_bytes=self._max_file), source.name)
+            yield from unfold(decode(data, max_bytes=self.max_file), source.name)
         except DuplicateKeys as error:
             yield from unfold(error.value, source.name, doubled=True)
         except Undecodable as error:
@@ -137,7 +145,7 @@ class FilesReader:
     def _signature(self) -> frozenset[tuple[str, int, int]]:
         """Changes whenever the folder does. Raises SourceError when it cannot be listed."""
         try:
-            found, _ = sources(self._root)
+            found, _ = sources(self.folder)
             stats = [(source.name, source.path.stat()) for source in found]
         except (Unreadable, OSError) as error:
             raise SourceError(

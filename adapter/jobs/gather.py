@@ -10,8 +10,10 @@ import sqlalchemy as sa
 from adapter.core.facts import Contact
 from adapter.core.findings import record_finding, record_scope
 from adapter.ehr import Broken, Progress, ReadResult, Record
+from adapter.ehr.files import FilesReader
 from adapter.errors import SourceError
-from adapter.jobs.intake import Batch, intake
+from adapter.jobs.beside import intake_beside, is_worthwhile
+from adapter.jobs.intake import Batch, intake, until_failure
 from adapter.jobs.practice import Practice, Transaction
 from adapter.store import facts, findings
 from adapter.store.merge import Merger
@@ -65,9 +67,7 @@ class Gatherer:
         charts_named: set[str] = set()
         with self.transaction() as connection:
             self.merger.fresh = not facts.any_known(connection, self.practice.id)
-        self._store(
-            self.practice.reader.read(gathered.result, marks=marks, progress=self.progress), gathered, charts_named
-        )
+        self._store(self._read(gathered.result, marks), gathered, charts_named)
         if gathered.result.full:
             self._missing(gathered, None)
         else:
@@ -78,7 +78,7 @@ class Gatherer:
         gathered = self.gathered
         gathered.result.strategy = "one family"
         gathered.charts = self._charts_of(ref)
-        self._store(self.practice.reader.read_family(gathered.result, patients=gathered.charts), gathered, set())
+        self._store(self._read_families(gathered.result, gathered.charts), gathered, set())
         if gathered.charts:
             self._missing(gathered, gathered.charts)
         if not gathered.counts["resources"] and not gathered.gone:
@@ -99,9 +99,18 @@ class Gatherer:
                 charts.add(fact.patient)
         return sorted(charts)
 
-    def _store(self, records: Iterable[Record | Broken], gathered: Gathered, charts_named: set[str]) -> None:
-        """Maps and stores records as they come. A source that breaks off is an incomplete read; what came is kept."""
-        for batch in intake(_until_failure(records, gathered.result), self.practice.mapper):
+    def _read(self, result: ReadResult, marks: dict[str, datetime]) -> Iterator[Batch]:
+        reader, mapper = self.practice.reader, self.practice.mapper
+        if isinstance(reader, FilesReader) and is_worthwhile(reader, mapper):
+            return until_failure(intake_beside(reader, mapper, result), result)
+        return intake(reader.read(result, marks=marks, progress=self.progress), mapper, result)
+
+    def _read_families(self, result: ReadResult, charts: list[str]) -> Iterator[Batch]:
+        return intake(self.practice.reader.read_family(result, patients=charts), self.practice.mapper, result)
+
+    def _store(self, batches: Iterable[Batch], gathered: Gathered, charts_named: set[str]) -> None:
+        """Stores facts as they come; what came before a source broke off is kept."""
+        for batch in batches:
             gathered.counts["resources"] += batch.resources
             gathered.counts["ignored"] += sum(batch.ignored.values())
             gathered.ignored.update(batch.ignored)
@@ -138,7 +147,7 @@ class Gatherer:
             charts.discard("")
             missing = sorted(charts - facts.known_patients(connection, self.practice.id, sorted(charts)))
         if missing:
-            self._store(self.practice.reader.read_family(gathered.result, patients=missing), gathered, set())
+            self._store(self._read_families(gathered.result, missing), gathered, set())
 
     def _missing(self, gathered: Gathered, charts: list[str] | None) -> None:
         """Looks for each record that a complete read did not bring; gone is only what the EHR itself says is gone."""
@@ -171,13 +180,6 @@ class Gatherer:
                 gathered.gone.append(ref)
             else:
                 back.append(record)
-        self._store(back, gathered, set())
+        self._store(intake(back, self.practice.mapper, gathered.result), gathered, set())
         with self.transaction() as connection:
             facts.remove(connection, self.practice.id, self.run, gathered.gone)
-
-
-def _until_failure(records: Iterable[Record | Broken], result: ReadResult) -> Iterator[Record | Broken]:
-    try:
-        yield from records
-    except SourceError as error:
-        result.fail(str(error))
