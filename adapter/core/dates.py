@@ -33,6 +33,7 @@ def birthday(born: date, age: int) -> date:
         return date(year, 2, 28)
 
 
+@lru_cache(maxsize=16384)
 def age_on(born: date, day: date) -> int:
     """Whole years between a birth date and a day."""
     years = day.year - born.year

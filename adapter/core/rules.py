@@ -55,7 +55,8 @@ class Case(msgspec.Struct, frozen=True):
         """Access by age; None when the birth date cannot be used."""
         if self.is_self:
             return Access.FULL
-        return None if self.age is None else access_at(self.age, self.policy)
+        age = self.age
+        return None if age is None else access_at(age, self.policy)
 
 
 def authority_of(contact: Contact, policy: Policy) -> Authority:
@@ -71,7 +72,10 @@ def authority_of(contact: Contact, policy: Policy) -> Authority:
 
 def access_at(age: int, policy: Policy) -> Access:
     """The access of the band an age falls in."""
-    return next((band.access for band in reversed(policy.bands) if age >= band.from_age), Access.NONE)
+    for band in reversed(policy.bands):
+        if age >= band.from_age:
+            return band.access
+    return Access.NONE
 
 
 def is_the_patient(contact: Contact, patient: Patient, born: date | None) -> bool:

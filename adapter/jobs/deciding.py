@@ -68,7 +68,8 @@ class Decider:
             for chart in facts.load_charts(self.connection, self.practice, batch):
                 decision = decide_chart(chart.patient, chart.contacts, self.policy, self.now)
                 found += chart_findings(chart.ref, chart.patient, chart.contacts, decision)
-                if chart.patient is not None and decision.review_on != chart.review_on:
+                # An incomplete run opens nothing, so what was due for it is due for the next one too.
+                if chart.patient is not None and decision.review_on != chart.review_on and not self.only_restrict:
                     reviews.append((chart.ref, decision.review_on))
                 for contact in chart.contacts:
                     outcome = decision.outcomes[contact.ref]
