@@ -25,12 +25,19 @@ def by_email(connection: sa.Connection, practice: str, email_keys: Sequence[str]
     return {account.email_key: account for account in _load(connection, practice, t.account.c.email_key, email_keys)}
 
 
+# By id alone: with the practice in the condition too, SQLite walks all of the practice's accounts instead.
+_BY_ID = sa.select(t.account.c.practice, t.account.c.email_key)
+
+
 def addresses_on(connection: sa.Connection, practice: str, charts: Sequence[str]) -> set[str]:
     """The e-mail keys of every account that has or had a grant on one of these charts."""
-    query = sa.select(t.account.c.email_key).join(t.grant, t.grant.c.account_id == t.account.c.id)
-    found: set[str] = set()
+    ids: set[str] = set()
     for batch in batches(charts):
-        found.update(connection.scalars(query.where(t.account.c.practice == practice, t.grant.c.patient.in_(batch))))
+        ids.update(connection.scalars(sa.select(t.grant.c.account_id).where(t.grant.c.patient.in_(batch))))
+    found: set[str] = set()
+    for batch in batches(sorted(ids)):
+        rows = connection.execute(_BY_ID.where(t.account.c.id.in_(batch)))
+        found.update(email_key for owner, email_key in rows if owner == practice)
     return found
 
 
@@ -51,11 +58,11 @@ def resting_on(connection: sa.Connection, practice: str, contacts: Iterable[str]
 def _load(connection: sa.Connection, practice: str, column: sa.Column[str], values: Sequence[str]) -> list[Account]:
     accounts = []
     for batch in batches(values):
-        rows = (
-            connection.execute(sa.select(t.account).where(t.account.c.practice == practice, column.in_(batch)))
-            .mappings()
-            .all()
-        )
+        here: sa.ColumnElement[bool] = column.in_(batch)
+        if column is not t.account.c.id:
+            here = sa.and_(t.account.c.practice == practice, here)
+        found = connection.execute(sa.select(t.account).where(here)).mappings().all()
+        rows = [row for row in found if row["practice"] == practice]
         ids = [row["id"] for row in rows]
         grants = _grants(connection, ids)
         welcomes = latest_welcomes(connection, ids)
