@@ -22,7 +22,7 @@ PARTS = ("full", "memory", "incremental")
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.partition("\n")[0])
     parser.add_argument("--patients", type=int, default=100_000, help="charts in the first full sync (100000)")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each is measured (3)")
+    parser.add_argument("--rounds", type=int, default=2, help="how often each is measured (2)")
     parser.add_argument("--only", choices=PARTS, action="append", help="one part alone")
     options = parser.parse_args()
     parts = options.only or PARTS
@@ -51,13 +51,13 @@ def full(folder: Path, patients: int, rounds: int) -> None:
         row(label, *(f"{middle(costs, key):.1f}" for key in ("wall", "cpu", "peak")))
     row("ratio", *(f"{middle(syncs, key) / middle(floors, key):.1f} x" for key in ("wall", "cpu")))
     phases = measured("benchmarks.phases", write_config(folder / "phases")).answer
-    print("  of which " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in phases.items()))
+    print("  in a single process: " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in phases.items()))
     shutil.rmtree(folder)
 
 
 def memory(folder: Path, patients: int) -> None:
     """Peak memory of the first full sync as the practice grows."""
-    print("Peak memory of a first full sync")
+    print("Peak memory of a first full sync: of its largest process; the one that reads a large export adds to it")
     row("", "resources", "peak MB")
     for factor in (1, 4):
         here = folder / str(factor)
