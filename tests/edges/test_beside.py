@@ -10,6 +10,7 @@ from datetime import date
 from itertools import islice
 from pathlib import Path
 
+import psutil
 import pytest
 
 from adapter.core.mapping import Mapper
@@ -122,16 +123,12 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def children_of(process: int) -> list[int]:
-    """The running child processes, without the ``ps`` that tells."""
-    shown = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat=,comm="], capture_output=True, text=True, check=True)
-    rows = [line.split(maxsplit=3) for line in shown.stdout.splitlines()]
-    return [
-        int(pid)
-        for pid, parent, state, command in rows
-        if parent == str(process) and not state.startswith("Z") and not command.endswith("ps")
-    ]
+    """The running child processes."""
+    return [child.pid for child in psutil.Process(process).children() if child.status() != psutil.STATUS_ZOMBIE]
 
 
 def is_running(process: int) -> bool:
-    shown = subprocess.run(["ps", "-o", "stat=", "-p", str(process)], capture_output=True, text=True, check=False)
-    return shown.stdout.strip() != "" and not shown.stdout.startswith("Z")
+    try:
+        return psutil.Process(process).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
