@@ -91,16 +91,20 @@ def plan_account(
     return planner.actions
 
 
-def plan_move(decision: AccountDecision, account: Account) -> Action | None:
+def plan_move(decision: AccountDecision, account: Account, contacts_now: Mapping[str, Member]) -> Action | None:
     """Moves ``account`` to the decision's address when every contact its grants rest on has that address now.
 
-    None when somebody stayed at the old address: then the two addresses are two accounts.
+    ``contacts_now`` is as in ``plan_account``; a contact that is gone keeps nobody from moving. None when somebody
+    stayed at the old address (then the two addresses are two accounts), or when the new one opens nothing.
     """
     here = {member.contact.ref: member for person in decision.people for member in person}
-    live = [grant for grant in account.grants.values() if grant.state is not GrantState.ENDED]
-    if not live or any(grant.contact not in here for grant in live):
+    live = [grant.contact for grant in account.grants.values() if grant.state is not GrantState.ENDED]
+    moved = [contact for contact in live if contact in here]
+    stayed = any(contact in contacts_now and contact not in here for contact in live)
+    opens = any(dependent.fresh is GrantState.ACTIVE for dependent in decision.dependents.values())
+    if not moved or stayed or not opens:
         return None
-    first = here[min(grant.contact for grant in live)].contact
+    first = here[min(moved)].contact
     return Action(
         ActionKind.MOVE_ACCOUNT,
         account.email_key,

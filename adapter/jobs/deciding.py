@@ -171,7 +171,8 @@ class Decider:
                 }
                 if len(elsewhere) == 1:
                     account = next(iter(elsewhere.values()))
-                    action = plan_move(decide_account(key, found), account)
+                    contacts_now = facts.members_by_ref(self.connection, self.practice, sorted(_contacts_of([account])))
+                    action = plan_move(decide_account(key, found), account, contacts_now)
                     if action is not None:
                         yield key, (account, action)
 

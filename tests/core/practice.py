@@ -102,7 +102,7 @@ class Practice:
         self.facts = facts
         members = decided(facts, policy=self.policy, now=self.now)
         wanted = decisions(members)
-        actions = [] if only_restrict else self._moves(wanted)
+        actions = [] if only_restrict else self._moves(wanted, members)
         for key in sorted(wanted.keys() | self.accounts.keys()):
             planned = plan_account(
                 wanted.get(key) or nobody(key),
@@ -142,7 +142,7 @@ class Practice:
         others.remove(member.contact)
         return row_of(member.contact, patient, *others, policy=self.policy, now=self.now)
 
-    def _moves(self, wanted: Mapping[str, AccountDecision]) -> list[Action]:
+    def _moves(self, wanted: Mapping[str, AccountDecision], members: Mapping[str, Member]) -> list[Action]:
         moves = []
         for key, decision in wanted.items():
             refs = {member.contact.ref for person in decision.people for member in person}
@@ -153,7 +153,7 @@ class Practice:
             ]
             if key in self.accounts or len(resting) != 1:
                 continue
-            action = plan_move(decision, resting[0])
+            action = plan_move(decision, resting[0], members)
             moved = applied(resting[0], [action]) if action else None
             if action and moved:
                 del self.accounts[resting[0].email_key]

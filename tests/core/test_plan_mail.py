@@ -129,16 +129,32 @@ def test_an_account_that_two_people_use_does_not_follow_one_of_them() -> None:
     practice = Practice()
     practice.sync(mia(), leo(), anna("mia"), anna("leo"))
     account = practice.accounts[ANNAS]
-    wanted = decisions(decided((mia(), leo(), anna("mia", email=NEW), anna("leo", email="else@rivera.example"))))
-    assert plan_move(wanted[NEW], account) is None
+    members = decided((mia(), leo(), anna("mia", email=NEW), anna("leo", email="else@rivera.example")))
+    assert plan_move(decisions(members)[NEW], account, members) is None
 
 
 def test_an_account_whose_grants_have_all_ended_does_not_move() -> None:
     practice = Practice()
     practice.sync(mia(), anna())
     practice.sync(mia(), anna(authority=Authority.NONE))
-    wanted = decisions(decided((mia(), anna(email=NEW))))
-    assert plan_move(wanted[NEW], practice.accounts[ANNAS]) is None
+    members = decided((mia(), anna(email=NEW)))
+    assert plan_move(decisions(members)[NEW], practice.accounts[ANNAS], members) is None
+
+
+def test_a_contact_that_is_gone_keeps_nobody_from_moving() -> None:
+    practice = Practice()
+    practice.sync(mia(), leo(), anna("mia"), anna("leo"))
+    later = (mia(), leo(), anna("mia", email=NEW))
+    assert [action.action for action in practice.sync(*later)][:1] == ["move-account"]
+    assert practice.opens(NEW) == ["Patient/mia"] and practice.sync(*later) == []
+
+
+def test_an_account_does_not_move_to_an_address_that_opens_nothing() -> None:
+    practice = Practice()
+    practice.sync(mia(), leo(), anna("mia"), anna("leo"))
+    later = (mia(), anna("mia", email=NEW, email_end="2020-01-01"))
+    assert "move-account" not in [action.action for action in practice.sync(*later)]
+    assert practice.sync(*later) == []
 
 
 def test_a_move_into_a_mailbox_that_somebody_else_reads_opens_nothing() -> None:
