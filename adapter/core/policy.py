@@ -33,7 +33,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     allowed_roles: frozenset[Role] = DEFAULT_ROLES
     """Roles that may hold a grant when the Authority allows it."""
     authority_when_unknown: dict[Role, Authority] = {}
-    """Authority to assume by role when the chart states none. Empty: never guess."""
+    """Joint Authority to assume by role when the chart states none. Empty: never guess. Exclusive is never assumed."""
     bands: tuple[Band, ...] = (Band(0, Access.FULL), Band(18, Access.NONE))
     """Access by the patient's age; ascending, and never wider at a higher age."""
     own_email_from_age: int = 0

@@ -31,7 +31,7 @@ class PolicySettings(Section):
 
     hold_first_welcome: bool = True
     allowed_roles: frozenset[Role] = DEFAULT_ROLES
-    authority_when_unknown: dict[Role, Literal["joint", "exclusive"]] = Field(default_factory=dict)
+    authority_when_unknown: dict[Role, Literal["joint"]] = Field(default_factory=dict)
     bands: tuple[BandSettings, ...] = (
         BandSettings.model_validate({"from": 0, "access": "full"}),
         BandSettings.model_validate({"from": 18, "access": "none"}),
