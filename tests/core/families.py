@@ -21,9 +21,7 @@ NAMES: tuple[tuple[str, ...], ...] = (
 POLICIES = (
     Policy(),
     Policy(bands=(Band(0, Access.FULL), Band(12, Access.LIMITED), Band(18, Access.NONE))),
-    Policy(
-        own_email_from_age=13, authority_when_unknown={Role.MOTHER: Authority.JOINT, Role.FATHER: Authority.JOINT}
-    ),
+    Policy(own_email_from_age=13, authority_when_unknown={Role.MOTHER: Authority.JOINT, Role.FATHER: Authority.JOINT}),
     Policy(allowed_roles=frozenset({Role.MOTHER, Role.FATHER, Role.OTHER_RELATIVE})),
 )
 
