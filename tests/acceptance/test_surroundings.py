@@ -1,8 +1,6 @@
 """What goes wrong around the adapter (database, disk, terminal): one clear line, and nothing half-done."""
 
-import signal
 import sqlite3
-import time
 
 from adapter.sandbox.charts import Resource
 from tests.acceptance.adapter_cli import Adapter, Done, practice
@@ -103,26 +101,3 @@ def test_a_sync_that_is_killed_half_way_leaves_nothing_half_done(adapter: Adapte
     with sqlite3.connect(adapter.folder / "var" / "adapter.db") as connection:
         connection.execute("UPDATE lease SET until = '2020-01-01T00:00:00.000000Z'")
     assert adapter.sync()["changes"]["open-account"] == 3000
-
-
-def test_ctrl_c_stops_with_one_line(adapter: Adapter) -> None:
-    adapter.json("accounts")
-    adapter.export([chart(f"k{number}") for number in range(20_000)])
-    with adapter.start("sync") as process:
-        _wait_for_rows(adapter)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=20)
-    assert process.returncode == 1 and "Traceback" not in err and "Stopped" in err
-    assert adapter.json("runs")[0]["status"] == "failed"
-    assert adapter.run("sync").code == 0  # the lease was given back
-
-
-def _wait_for_rows(adapter: Adapter) -> None:
-    """Until the sync that runs has stored its first records."""
-    limit = time.monotonic() + 20
-    while time.monotonic() < limit:
-        with sqlite3.connect(adapter.folder / "var" / "adapter.db") as connection:
-            if connection.execute("SELECT count(*) FROM patient").fetchone()[0]:
-                return
-        time.sleep(0.005)
-    raise AssertionError("the sync stored nothing")
