@@ -1,6 +1,7 @@
 """What goes wrong around the adapter (database, disk, terminal): one clear line, and nothing half-done."""
 
 import sqlite3
+import time
 
 from adapter.sandbox.charts import Resource
 from tests.acceptance.adapter_cli import Adapter, Done, practice
@@ -101,3 +102,14 @@ def test_a_sync_that_is_killed_half_way_leaves_nothing_half_done(adapter: Adapte
     with sqlite3.connect(adapter.folder / "var" / "adapter.db") as connection:
         connection.execute("UPDATE lease SET until = '2020-01-01T00:00:00.000000Z'")
     assert adapter.sync()["changes"]["open-account"] == 3000
+
+
+def _wait_for_rows(adapter: Adapter) -> None:
+    """Until the sync that runs has stored its first records."""
+    limit = time.monotonic() + 20
+    while time.monotonic() < limit:
+        with sqlite3.connect(adapter.folder / "var" / "adapter.db") as connection:
+            if connection.execute("SELECT count(*) FROM patient").fetchone()[0]:
+                return
+        time.sleep(0.005)
+    raise AssertionError("the sync stored nothing")
