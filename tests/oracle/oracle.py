@@ -1,0 +1,271 @@
+"""A second opinion on every decision, written from the rules in docs/rules.md alone: plain dicts in, an answer out.
+
+Nothing here comes from the product, and nothing is clever: each rule is a sentence, in no particular order, over all
+the records there are. Where the rules leave room the answer is "either"; where they forbid, it is always "forbidden".
+
+A chart: ``active deceased replaced_by born names emails links damaged``. A contact: ``chart active start end role
+authority last_authority email email_old names born damaged``. Names are (given, family) pairs, dates are ISO text,
+``links`` are the ids of contacts that the chart says are the patient. A contact's ``chart`` is None when it points
+nowhere. Records are kept by id: ``{"charts": {...}, "contacts": {...}}``.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from datetime import date, datetime
+from difflib import SequenceMatcher
+from typing import Any
+
+Dict = dict[str, Any]
+FORBIDDEN, NOTHING_NEW, EITHER, ALLOWED = "forbidden", "nothing new", "either", "allowed"
+ACCESS = ("none", "limited", "full")
+KIN = ["mother", "father", "parent", "step_parent", "foster_parent", "grandparent", "sibling", "spouse", "child"]
+POLICY: Dict = {
+    "roles": [*KIN, "guardian", "other_relative"],
+    "bands": [(0, "full"), (18, "none")],
+    "assumed_joint": [],
+}
+
+
+def remember(old: Dict | None, new: Dict) -> Dict:
+    """What is known of a record after reading it: damage hides nothing that was known, a lost Authority is not lost."""
+    if new["damaged"]:
+        return {**(old or new), "damaged": True}
+    if "authority" not in new:
+        return new
+    before = old["last_authority"] if old and old["chart"] == new["chart"] else "unknown"
+    return {**new, "last_authority": before if new["authority"] == "unknown" else new["authority"]}
+
+
+def key(email: str) -> str:
+    """The address as accounts are told apart by it."""
+    local, _, domain = unicodedata.normalize("NFC", email.strip()).casefold().rpartition("@")
+    return f"{local}@{domain.encode('idna').decode()}"
+
+
+class Oracle:
+    """What the rules say about these records at this moment (``now`` in the practice's own time zone)."""
+
+    def __init__(self, records: Dict, now: datetime, policy: Dict = POLICY) -> None:
+        self.charts, self.contacts, self.policy = records["charts"], records["contacts"], policy
+        self.now = now
+        self.on_chart: dict[str, list[Dict]] = {}
+        self.at_address: dict[str, list[Dict]] = {}
+        for contact in self.contacts.values():
+            self.on_chart.setdefault(contact["chart"], []).append(contact)
+            if _usable(contact["email"]):
+                self.at_address.setdefault(key(contact["email"]), []).append(contact)
+
+    def verdict(self, email: str, chart: str) -> tuple[str, str]:
+        """May the account of this address open this chart? FORBIDDEN, NOTHING_NEW, EITHER or ALLOWED; and why."""
+        mine = [one for one in self.at_address.get(email, []) if one["chart"] == chart]
+        refusals = [self._refused(one) or self._mailbox_shared(one, email) for one in mine]
+        if not mine or all(refusals):
+            return FORBIDDEN, "; ".join(str(why) for why in refusals) or "nobody on the chart has this address"
+        if len(self._exclusive_people(chart)) > 1:
+            return NOTHING_NEW, "two people with Exclusive Authority"
+        if any(self._clear(one, email) for one in mine):
+            return ALLOWED, "everything is in order"
+        return EITHER, "the rules leave room"
+
+    def explicitly_closed(self, email: str, chart: str) -> bool:
+        """Whether the records say outright that this account must not open this chart (true even of half a read)."""
+        if chart in self.charts and not _is_live(self.charts[chart]):
+            return True
+        mine = [one for one in self.at_address.get(email, []) if one["chart"] == chart]
+        return bool(mine) and all(self._withdrawn(one) or one["authority"] == "none" for one in mine)
+
+    def may_mail(self, email: str) -> bool:
+        """Whether a Welcome email may leave for this address: only if some chart may be opened with it."""
+        charts = {one["chart"] for one in self.at_address.get(email, [])}
+        return any(self.verdict(email, chart)[0] != FORBIDDEN for chart in charts)
+
+    def widest_access(self, email: str, chart: str) -> str:
+        """The most of the chart that this account may see."""
+        mine = [one for one in self.at_address.get(email, []) if one["chart"] == chart]
+        return max((self._access(one) for one in mine), key=ACCESS.index, default="none")
+
+    def allowed(self) -> Iterator[tuple[str, str]]:
+        """Every address and chart that clearly belong together."""
+        for email, contacts in self.at_address.items():
+            for chart in {one["chart"] for one in contacts}:
+                if self.verdict(email, chart)[0] == ALLOWED:
+                    yield email, chart
+
+    # One contact by itself, and beside the others on the chart.
+
+    def _refused(self, one: Dict) -> str:
+        """Why this contact opens nothing, whoever else has its address; empty when nothing forbids it."""
+        chart = self.charts.get(one["chart"])
+        if chart is None or chart["damaged"] or one["damaged"]:
+            return "a record is damaged, or there is no such chart"
+        if not _is_live(chart):
+            return "the chart is inactive or merged, or the patient has died"
+        if self._withdrawn(one) or self._not_begun(one):
+            return "the contact is inactive, ended or not yet begun"
+        if self._authority(one) not in ("joint", "exclusive"):
+            return "no Authority"
+        if one["role"] not in self.policy["roles"]:
+            return "Self, or a role that is unknown or not allowed"
+        if one["email_old"]:
+            return "the address is an old one"
+        if self._shut_out(one):
+            return "somebody else has Exclusive Authority"
+        if self._access(one) == "none":
+            return "the patient's age"
+        if key(one["email"]) in [key(each) for each in chart["emails"]] and not _may_be_patient(
+            one, chart, self.now.date()
+        ):
+            return "the address is the patient's own"
+        if any(self._contradicts(one, other) for other in self.on_chart[one["chart"]]):
+            return "the same person has Authority None in another entry"
+        return ""
+
+    def _authority(self, one: Dict) -> str:
+        assumed = one["authority"] == "unknown" and one["role"] in self.policy["assumed_joint"]
+        return "joint" if assumed else str(one["authority"])
+
+    def _withdrawn(self, one: Dict) -> bool:
+        return not one["active"] or (bool(one["end"]) and _last_day(one["end"]) < self.now.date())
+
+    def _not_begun(self, one: Dict) -> bool:
+        return bool(one["start"]) and _first_day(one["start"]) > self.now.date()
+
+    def _exclusive_people(self, chart: str) -> list[Dict]:
+        """Contacts with Exclusive Authority that nothing explicit ended, one for each who is clearly somebody else."""
+        people: list[Dict] = []
+        for one in self.on_chart.get(chart, []):
+            counts = one["last_authority"] == "exclusive" and one["role"] != "self"
+            ended = self._withdrawn(one) or self._not_begun(one)
+            if counts and not ended and all(_clearly_differ(one, other) for other in people):
+                people.append(one)
+        return people
+
+    def _shut_out(self, one: Dict) -> bool:
+        people = self._exclusive_people(one["chart"])
+        return len(people) == 1 and one["last_authority"] != "exclusive" and _clearly_differ(one, people[0])
+
+    def _contradicts(self, one: Dict, other: Dict) -> bool:
+        """The same person twice on one chart under one address, once with Authority None."""
+        if other is one or other["authority"] != "none" or other["role"] == "self" or other["damaged"]:
+            return False
+        current = not self._withdrawn(other) and not self._not_begun(other)
+        same_address = _usable(other["email"]) and not other["email_old"] and key(other["email"]) == key(one["email"])
+        return current and same_address and _clearly_same(one, other)
+
+    def _access(self, one: Dict) -> str:
+        """By the patient's age, counted from the earliest day the birth date can mean; not for the patient's own."""
+        chart = self.charts.get(one["chart"])
+        if chart is None:
+            return "none"
+        if _may_be_patient(one, chart, self.now.date()):
+            return "full"
+        age = _age(chart["born"], self.now.date())
+        if age is None:
+            return "none"
+        return next(str(access) for start, access in reversed(self.policy["bands"]) if age >= start)
+
+    # Everybody who uses one address.
+
+    def _mailbox_shared(self, one: Dict, email: str) -> str:
+        """Somebody else reads this mailbox who may not open this chart."""
+        for other in self.at_address[email]:
+            if other["damaged"] or other["email_old"] or not self._is_about(other) or not _clearly_differ(one, other):
+                continue
+            rows = [row for row in self.at_address[email] if row is other or not _clearly_differ(row, other)]
+            if not any(row["chart"] == one["chart"] and not self._refused(row) for row in rows):
+                return "somebody else uses the address"
+        return ""
+
+    def _is_about(self, one: Dict) -> bool:
+        """Whether this contact is on a live chart today."""
+        chart = self.charts.get(one["chart"])
+        usable = chart is not None and not chart["damaged"] and _is_live(chart)
+        return usable and not self._withdrawn(one) and not self._not_begun(one)
+
+    def _clear(self, one: Dict, email: str) -> bool:
+        """Nothing at all speaks against this contact, nor leaves a doubt."""
+        chart = self.charts.get(one["chart"])
+        if chart is None or self._refused(one) or one["authority"] == "unknown" or not one["names"]:
+            return False
+        if key(one["email"]) in [key(each) for each in chart["emails"]]:
+            return False
+        if (_age(chart["born"], self.now.date()) or 0) >= self.policy["bands"][-1][0] and not _is_patient(one, chart):
+            return False
+        sharing = [other for other in self.at_address[email] if other is not one]
+        beside = [other for other in self.on_chart[one["chart"]] if other is not one]
+        alone = all(_clearly_same(one, x) and not x["damaged"] and not x["email_old"] for x in sharing)
+        agreed = all(
+            x["last_authority"] != "exclusive" and not x["damaged"] and _clearly_differ(one, x) for x in beside
+        )
+        return alone and agreed
+
+
+def _is_live(chart: Dict) -> bool:
+    return bool(chart["active"] and not chart["deceased"] and not chart["replaced_by"])
+
+
+def _usable(email: str | None) -> bool:
+    return bool(email) and bool(re.fullmatch(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+", str(email).strip()))
+
+
+def _first_day(text: str) -> date:
+    return date.fromisoformat((text + "-01-01")[:10] if len(text) < 10 else text[:10])
+
+
+def _last_day(text: str) -> date:
+    if len(text) == 10:
+        return date.fromisoformat(text)
+    year, month = int(text[:4]), int(text[5:7] or 12)
+    return date.fromordinal(date(year + month // 12, month % 12 + 1, 1).toordinal() - 1)
+
+
+def _age(born: str, today: date) -> int | None:
+    """Whole years; 29 February counts as 28 February in other years. None when the date cannot be right."""
+    if not re.fullmatch(r"\d{4}(-\d\d(-\d\d)?)?", born) or _first_day(born) > today:
+        return None
+    first = _first_day(born)
+    leap = today.year % 4 == 0 and (today.year % 100 != 0 or today.year % 400 == 0)
+    birthday = (2, 28) if (first.month, first.day) == (2, 29) and not leap else (first.month, first.day)
+    age = today.year - first.year - ((today.month, today.day) < birthday)
+    return age if age <= 130 else None
+
+
+# Who is who. Names are compared naively; what is neither clearly the same nor clearly different stays open.
+
+
+def _clearly_differ(one: Dict, other: Dict) -> bool:
+    if one is other:
+        return False
+    if not one["names"] or not other["names"] or {one["role"], other["role"]} == {"mother", "father"}:
+        return True
+    if one["born"] and other["born"] and one["born"][:4] != other["born"][:4]:
+        return True
+    return not any(_alike(a, b) for a in one["names"] for b in other["names"])
+
+
+def _clearly_same(one: Dict, other: Dict) -> bool:
+    births = not one["born"] or not other["born"] or one["born"] == other["born"]
+    return bool(one["names"]) and one["names"] == other["names"] and births and not _clearly_differ(one, other)
+
+
+def _alike(one: tuple[str, str], other: tuple[str, str]) -> bool:
+    """Whether two names could be one person's: a given name that resembles the other's given or family name."""
+    pairs = [(one[0], other[0]), (one[0], other[1]), (one[1], other[0])]
+    return any(SequenceMatcher(None, a.casefold(), b.casefold()).ratio() >= 0.5 for a, b in pairs)
+
+
+def _may_be_patient(one: Dict, chart: Dict, today: date) -> bool:
+    """Whether the rules leave room for the contact to be the patient of the chart."""
+    if one["id"] in chart["links"]:
+        return True
+    agree = bool(one["born"]) and one["born"] == chart["born"]
+    if (one["role"] in KIN or _age(chart["born"], today) is None) and not agree:
+        return False
+    disagree = one["born"] and chart["born"] and one["born"][:4] != chart["born"][:4]
+    return not disagree and any(_alike(a, b) for a in one["names"] for b in chart["names"])
+
+
+def _is_patient(one: Dict, chart: Dict) -> bool:
+    same_birth = bool(one["born"]) and len(one["born"]) == 10 and one["born"] == chart["born"]
+    return one["id"] in chart["links"] or (same_birth and bool(one["names"]) and one["names"] == chart["names"])
