@@ -86,3 +86,10 @@ def test_64_levels_and_a_byte_order_mark_are_fine() -> None:
 def test_more_bytes_than_allowed_are_refused() -> None:
     with pytest.raises(Undecodable, match="larger than 1 MB"):
         decode(b'"' + b"x" * 1024 * 1024 + b'"', max_bytes=1024 * 1024)
+
+
+@pytest.mark.parametrize("part", [b"[],", b"0,", b"{},"])
+def test_more_parts_than_allowed_are_refused_before_they_take_memory(part: bytes) -> None:
+    with pytest.raises(Undecodable, match="more than 6000000 parts"):
+        decode(b"[" + part * 6_000_001 + b"0]")
+    assert len(decode(b"[" + b"0," * 6_000 + b"0]")) == 6_001
