@@ -9,7 +9,9 @@ import msgspec
 import sqlalchemy as sa
 
 from adapter.core.audit import AuditEntry
+from adapter.core.facts import Authority, Role
 from adapter.core.plan import Action, ActionKind
+from adapter.core.policy import Access
 from adapter.core.state import AccountStatus, EffectKind, EffectState, Grant, GrantState
 from adapter.store import audit
 from adapter.store import tables as t
@@ -40,6 +42,17 @@ _GRANT = (
 _EFFECT = ("id", "practice", "kind", "subject", "to", "state", "attempts", "next_at", "run", "created_at")
 _WELCOME = ("id", "practice", "account_id", "generation", "effect_id", "email", "reason", "created_at")
 _Row = tuple[Any, ...]
+
+
+class _Terms(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What the audit trail keeps of a grant beside its entry's own account, chart, reason and source."""
+
+    contact: str
+    role: Role
+    authority: Authority
+    access: Access
+    state: GrantState
+    is_self: bool = False
 
 
 @dataclass(slots=True)
@@ -202,13 +215,16 @@ class Applier:
         return str(self.connection.execute(query).scalar_one())
 
     def _entry(self, account_id: str, action: Action) -> AuditEntry:
-        detail: dict[str, Any] = {"email": action.account}
+        detail: dict[str, Any]
         if action.grant:
-            detail |= {"before": action.before, "after": action.grant}
-        elif action.new_key:
-            detail |= {"new_email": action.new_key}
-        elif action.status:
-            detail |= {"status": action.status}
+            detail = {"before": action.before} if action.before else {}
+            detail["after"] = _terms(action.grant)
+        else:
+            detail = {"email": action.account}
+            if action.new_key:
+                detail["new_email"] = action.new_key
+            elif action.status:
+                detail["status"] = action.status
         return AuditEntry(
             action=str(action.action),
             account=account_id,
@@ -225,6 +241,10 @@ class Applier:
         last = actions[-1].account if actions else ""
         self._ids = {key: value for key, value in self._ids.items() if key == last}
         self._emails = {key: value for key, value in self._emails.items() if key == last}
+
+
+def _terms(grant: Grant) -> _Terms:
+    return _Terms(grant.contact, grant.role, grant.authority, grant.access, grant.state, grant.is_self)
 
 
 def _grant_row(account_id: str, grant: Grant) -> _Row:
