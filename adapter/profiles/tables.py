@@ -1,0 +1,70 @@
+"""The tables of a profile: codes and words that become Roles, codes that become Authorities."""
+
+from pathlib import Path
+
+from adapter.core.facts import Authority, Role
+from adapter.core.kinship import RoleTables, fold
+from adapter.errors import Fault
+from adapter.profiles.folders import find
+from adapter.profiles.form import NOT_RECORDED, AuthorityTable, KinshipTable, RoleName, RolesTable, read
+
+
+def authority_source(table: AuthorityTable, path: Path, faults: list[Fault]) -> str:
+    """The expression, or empty when the profile says that this EHR records no Authority."""
+    problem = ""
+    if table.source == NOT_RECORDED and table.codes:
+        problem, remedy = "are never used when the source is not recorded.", "Remove them, or give the source."
+    elif table.source != NOT_RECORDED and not table.codes:
+        problem, remedy = "is missing.", "Say which code means joint, exclusive and none."
+    if problem:
+        faults.append(Fault(file=str(path), key="authority.codes", problem=problem, remedy=remedy))
+    return "" if table.source == NOT_RECORDED else table.source
+
+
+def authorities(table: AuthorityTable, path: Path, faults: list[Fault]) -> dict[str, Authority]:
+    """What each code means, by code in lower case."""
+    found: dict[str, Authority] = {}
+    for code, target in table.codes.items():
+        if found.setdefault(code.lower(), Authority(target)) != target:
+            problem, remedy = f'has "{code}" twice with different meanings.', "Case does not matter: keep one of them."
+            faults.append(Fault(file=str(path), key="authority.codes", problem=problem, remedy=remedy))
+    return found
+
+
+def role_tables(table: RolesTable, path: Path, places: list[Path], faults: list[Fault]) -> RoleTables:
+    """The shared tables in order, then the profile's own entries, which win."""
+    codes: dict[str, dict[str, Role]] = {}
+    words: dict[str, Role] = {}
+    systems: set[str] = set()
+    for part, file in _parts(table, path, places, faults):
+        for system, rows in part.codes.items():
+            codes.setdefault(system, {}).update({code: Role(role) for code, role in rows.items()})
+        words.update(_folded(part.words, file, faults))
+        systems.update(part.contact_systems)
+    if not codes and not words and not faults:
+        problem, remedy = "has neither codes nor words, so every role would be unknown.", 'Add tables = ["kinship"].'
+        faults.append(Fault(file=str(path), key="roles", problem=problem, remedy=remedy))
+    return RoleTables(codes=codes, words=words, contact_systems=frozenset(systems))
+
+
+def _parts(table: RolesTable, path: Path, places: list[Path], faults: list[Fault]) -> list[tuple[KinshipTable, Path]]:
+    parts: list[tuple[KinshipTable, Path]] = []
+    for name in table.tables:
+        file = find(f"tables/{name}.toml", places)
+        if file is None:
+            problem = f'"{name}" does not exist.'
+            remedy = f"Write tables/{name}.toml beside the profile, or correct the name."
+            faults.append(Fault(file=str(path), key="roles.tables", problem=problem, remedy=remedy))
+        elif part := read(file, KinshipTable, faults):
+            parts.append((part, file))
+    return [*parts, (table, path)]
+
+
+def _folded(words: dict[str, RoleName], file: Path, faults: list[Fault]) -> dict[str, Role]:
+    folded: dict[str, Role] = {}
+    for word, role in words.items():
+        if folded.setdefault(fold(word), Role(role)) != role:
+            problem = "is there twice with different roles."
+            remedy = "Case, hyphens and spaces do not matter: keep one of them."
+            faults.append(Fault(file=str(file), key=f'words."{word}"', problem=problem, remedy=remedy))
+    return folded
