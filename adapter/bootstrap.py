@@ -16,6 +16,8 @@ from adapter.core.mapping import Mapper
 from adapter.core.widget import Widget, read_widget
 from adapter.ehr import Reader
 from adapter.ehr.fhir import FhirReader
+from adapter.ehr.fhir.auth.bearer import Bearer
+from adapter.ehr.fhir.auth.none import NoAuthorization
 from adapter.ehr.files import FilesReader
 from adapter.errors import ConfigError, FatalError, Fault
 from adapter.jobs.deliver import PracticeMail
@@ -185,7 +187,7 @@ def _reader(settings: PracticeSettings, clock: Callable[[], datetime]) -> Reader
     token = ehr.token
     return FhirReader(
         ehr.base_url,
-        token=token.get_secret_value() if token else None,
+        authorization=Bearer(token) if token else NoAuthorization(),
         page_size=ehr.page_size,
         concurrency=ehr.concurrency,
         timeout_seconds=ehr.timeout_seconds,

@@ -1,4 +1,4 @@
-"""One GET to the EHR: the token only where it belongs, time-outs, retries, redirects and a cap on the body."""
+"""One GET to the EHR: the authorization only where it belongs, time-outs, retries, redirects and a cap on the body."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -9,6 +9,7 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from adapter.ehr.fhir import retry
+from adapter.ehr.fhir.auth import Authorization
 from adapter.ehr.fhir.urls import Base, shown_origin
 from adapter.errors import SourceError
 
@@ -33,16 +34,16 @@ class _Transient(Exception):
     """Worth another try; the message ends up in the problem."""
 
 
-class _Token(requests.auth.AuthBase):
-    """Sets the bearer token inside the guard's bounds; as the request's auth it also keeps ~/.netrc out of it."""
+class _Header(requests.auth.AuthBase):
+    """Sets the header inside the guard's bounds; as the request's auth it also keeps ~/.netrc out of it."""
 
-    def __init__(self, base: Base, token: str | None) -> None:
+    def __init__(self, base: Base, value: str | None) -> None:
         self._base = base
-        self._token = token
+        self._value = value
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._token and self._base.allows(request.url or ""):
-            request.headers["Authorization"] = f"Bearer {self._token}"
+        if self._value and self._base.allows(request.url or ""):
+            request.headers["Authorization"] = self._value
         return request
 
 
@@ -53,7 +54,7 @@ class Client:
         self,
         base: Base,
         *,
-        token: str | None,
+        authorization: Authorization,
         timeout: float,
         max_body: int,
         session: requests.Session,
@@ -63,35 +64,40 @@ class Client:
         self.base = base
         self.max_body = max_body
         self.clock = clock
-        self._auth = _Token(base, token)
+        self._authorization = authorization
         self._timeout = timeout
         self._session = session
         self._sleep = sleep
 
     def get(self, url: str, what: str) -> Answer:
-        """The final answer to a GET, after retries and redirects. ``what`` names the request in messages.
+        """The final answer to a GET, after retries, redirects and, once, a renewed authorization.
 
-        Raises SourceError when there is none: unreachable, too slow, too large, cut off, overloaded for too long, or
-        a redirect that leaves the EHR.
+        ``what`` names the request in messages. Raises SourceError when there is none: not authorized, unreachable, too
+        slow, too large, cut off, overloaded for too long, or a redirect that leaves the EHR.
         """
+        renewed = False
         for _ in range(_MOST_REDIRECTS + 1):
             if not self.base.allows(url):
                 raise SourceError(
                     f"{what}: the EHR points to another address ({shown_origin(url)}), which was not asked. "
                     f"If that is the EHR too, correct its public address there or base_url here."
                 )
-            answer = self._persist(url, what)
+            header = self._authorization.header()
+            answer = self._persist(url, what, header)
+            if answer.status == 401 and not renewed and self._authorization.renew(header):
+                renewed = True
+                answer = self._persist(url, what, self._authorization.header())
             if answer.status not in _REDIRECTS:
                 return answer
             url = self.base.resolve(answer.headers.get("Location", ""), seen_at=url)
         raise SourceError(f"{what}: redirected more than {_MOST_REDIRECTS} times. Check base_url.")
 
-    def _persist(self, url: str, what: str) -> Answer:
+    def _persist(self, url: str, what: str, header: str | None) -> Answer:
         """Asks until there is an answer that is not a passing trouble."""
         for tried in range(1, retry.TRIES + 1):
             headers: Mapping[str, str] = {}
             try:
-                answer = self._once(url, what)
+                answer = self._once(url, what, header)
                 if answer.status not in retry.RETRIED:
                     return answer
                 headers, trouble = answer.headers, f"answered {answer.status}"
@@ -103,11 +109,12 @@ class Client:
             f"{what}: {trouble}, {retry.TRIES} times in a row. Try again later; if it stays, ask the EHR's support."
         )
 
-    def _once(self, url: str, what: str) -> Answer:
+    def _once(self, url: str, what: str, header: str | None) -> Answer:
+        auth = _Header(self.base, header)
         headers = {"Accept": "application/fhir+json", "Accept-Encoding": "gzip", "Cache-Control": "no-cache"}
         try:
             with self._session.get(
-                url, headers=headers, auth=self._auth, timeout=self._timeout, allow_redirects=False, stream=True
+                url, headers=headers, auth=auth, timeout=self._timeout, allow_redirects=False, stream=True
             ) as response:
                 return Answer(url, response.status_code, response.headers, self._body(response, what))
         except requests.exceptions.SSLError:

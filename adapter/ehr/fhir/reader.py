@@ -13,6 +13,8 @@ from adapter.ehr import Broken, Check, Progress, ReadResult, Record
 from adapter.ehr.bundle import Part, Remark, patient_of, reference, unfold
 from adapter.ehr.fhir import checks
 from adapter.ehr.fhir.answer import Refused, is_gone, resource
+from adapter.ehr.fhir.auth import Authorization
+from adapter.ehr.fhir.auth.none import NoAuthorization
 from adapter.ehr.fhir.capability import REVINCLUDE, Capability, probe
 from adapter.ehr.fhir.client import Client
 from adapter.ehr.fhir.contacts import Contacts, contacts_of, patient_id
@@ -36,6 +38,7 @@ def _now() -> datetime:
 class FhirReader:
     """Reads one EHR's FHIR API. The parameters have the names and meanings of ``[practice.ehr]`` in config.toml.
 
+    ``authorization`` says who is asking; nobody when left out.
     ``session``, ``sleep`` and ``clock`` are there to be replaced. Raises ValueError for a base_url that is no address.
     """
 
@@ -43,7 +46,7 @@ class FhirReader:
         self,
         base_url: str,
         *,
-        token: str | None = None,
+        authorization: Authorization | None = None,
         page_size: int = 200,
         concurrency: int = 4,
         timeout_seconds: float = 30,
@@ -55,7 +58,7 @@ class FhirReader:
     ) -> None:
         self._client = Client(
             Base.parse(base_url),
-            token=token,
+            authorization=authorization or NoAuthorization(),
             timeout=timeout_seconds,
             max_body=max_body_megabytes * 1024 * 1024,
             session=session or _session(concurrency),

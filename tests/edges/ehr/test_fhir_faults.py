@@ -4,15 +4,18 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+from pydantic import SecretStr
 
 from adapter.ehr import Broken, ReadResult, Record
 from adapter.ehr.fhir import FhirReader
+from adapter.ehr.fhir.auth.bearer import Bearer
 from adapter.errors import SourceError
 from tests.edges.ehr import scripted
 from tests.edges.ehr.families import CANARY, contact, families, patient, quiet, refs, refs_of
 from tests.edges.ehr.scripted import Fault, ScriptedEhr
 
 TOKEN = "canary-token"
+KNOWN = Bearer(SecretStr(TOKEN))
 FAMILIES = families(6)
 
 
@@ -25,7 +28,7 @@ def ehr() -> Iterator[ScriptedEhr]:
 def reader(ehr: ScriptedEhr, page_size: int = 2) -> FhirReader:
     return FhirReader(
         ehr.base_url,
-        token=TOKEN,
+        authorization=KNOWN,
         page_size=page_size,
         timeout_seconds=5,
         max_body_megabytes=1,

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 import requests
 import responses
+from pydantic import SecretStr
 
 from adapter.ehr import ReadResult
 from adapter.ehr.fhir import FhirReader, retry
+from adapter.ehr.fhir.auth.bearer import Bearer
 from adapter.ehr.fhir.urls import Base
 from adapter.errors import SourceError
 from tests.edges.ehr import scripted
@@ -19,6 +21,7 @@ from tests.edges.ehr.scripted import ScriptedEhr
 
 BASE = Base.parse("https://ehr.example/api/fhir/")
 TOKEN = "canary-token"
+KNOWN = Bearer(SecretStr(TOKEN))
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 
@@ -93,7 +96,7 @@ def test_a_next_link_to_another_origin_is_not_followed(elsewhere: ScriptedEhr, f
         host, here = elsewhere.origin.removeprefix("http://"), ehr.origin.removeprefix("http://")
         ehr.fault("Patient", scripted.next_link(form.format(origin=elsewhere.origin, host=host, here=here)), page=page)
         result = ReadResult(full=True)
-        list(FhirReader(ehr.base_url, token=TOKEN, page_size=2).read(result, marks={}, progress=quiet))
+        list(FhirReader(ehr.base_url, authorization=KNOWN, page_size=2).read(result, marks={}, progress=quiet))
         assert not result.complete
         assert "points to another address" in result.problems[0]
         assert ehr.tokens == {f"Bearer {TOKEN}"}
@@ -105,7 +108,7 @@ def test_a_redirect_to_another_origin_is_refused(elsewhere: ScriptedEhr, path: s
     with ScriptedEhr(families(6), declares=frozenset({"patient"})) as ehr:
         ehr.fault(path, scripted.status(code, Location=f"{elsewhere.base_url}/{path}"))
         result = ReadResult(full=True)
-        list(FhirReader(ehr.base_url, token=TOKEN).read(result, marks={}, progress=quiet))
+        list(FhirReader(ehr.base_url, authorization=KNOWN).read(result, marks={}, progress=quiet))
         assert not result.complete
         assert "points to another address" in result.problems[0]
 
@@ -134,7 +137,7 @@ def test_even_a_session_that_goes_astray_does_not_take_the_token_along() -> None
     with ScriptedEhr(families()) as other:
         session = Astray()
         session.goal = f"{other.base_url}/Patient/p1"
-        FhirReader("https://ehr.example/fhir", token=TOKEN, session=session).read_one("Patient/p1")
+        FhirReader("https://ehr.example/fhir", authorization=KNOWN, session=session).read_one("Patient/p1")
         assert other.tokens == {None}
 
 
@@ -145,7 +148,7 @@ def test_a_netrc_file_does_not_replace_the_token(
     netrc.write_text("machine 127.0.0.1 login me password canary\n")
     monkeypatch.setenv("NETRC", str(netrc))
     with ScriptedEhr(families()) as ehr:
-        FhirReader(ehr.base_url, token=TOKEN).read_one("Patient/p1")
+        FhirReader(ehr.base_url, authorization=KNOWN).read_one("Patient/p1")
         FhirReader(ehr.base_url).read_one("Patient/p1")
         assert ehr.tokens == {f"Bearer {TOKEN}", None}
 
