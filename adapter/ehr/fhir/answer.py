@@ -44,7 +44,7 @@ def resource(answer: Answer, what: str, *, max_bytes: int) -> Resource:
     if answer.status != 200:
         remedy = _REMEDIES.get(answer.status, "Ask the EHR's support.")
         error = SourceError if answer.status in (401, 403) else Refused
-        raise error(f"{what}: answered {answer.status}{_outcome(answer, max_bytes)}. {remedy}")
+        raise error(f"{what}: answered {answer.status}{shown_outcome(answer, max_bytes)}. {remedy}")
     kind = _media_type(answer)
     if kind and "json" not in kind:
         page = "a web page" if "html" in kind else "something else than FHIR JSON"
@@ -85,7 +85,8 @@ def _issue_code(answer: Answer, max_bytes: int) -> str:
     return worst_issue(value)[1] if is_outcome else ""
 
 
-def _outcome(answer: Answer, max_bytes: int) -> str:
+def shown_outcome(answer: Answer, max_bytes: int) -> str:
+    """The code of an OperationOutcome in brackets, for a message; empty when there is none."""
     code = _issue_code(answer, max_bytes)
     return f" (OperationOutcome: {code})" if code else ""
 
