@@ -1,8 +1,9 @@
 """config.toml as one typed value: every key with its default, every fault reported at once."""
 
+from adapter.settings.ehr import FhirEhr, FilesEhr
 from adapter.settings.load import CONFIG_ENV, config_path, load_settings
 from adapter.settings.practice import MerchantSettings, PolicySettings, PracticeSettings, Settings, WarningText
-from adapter.settings.sections import EmbeddedPortal, FhirEhr, FilesEhr, FolderMail, SmtpMail, StoreSettings
+from adapter.settings.sections import EmbeddedPortal, FolderMail, SmtpMail, StoreSettings
 
 __all__ = [
     "CONFIG_ENV",

@@ -7,8 +7,9 @@ from pathlib import Path
 from pydantic import SecretStr, ValidationError
 
 from adapter.errors import ConfigError, Fault
+from adapter.settings.ehr import FhirEhr, FilesEhr
 from adapter.settings.practice import Settings
-from adapter.settings.sections import FhirEhr, FilesEhr, FolderMail, SmtpMail
+from adapter.settings.sections import FolderMail, SmtpMail
 
 CONFIG_ENV = "ADAPTER_CONFIG"
 DEFAULT_CONFIG = Path("config.toml")

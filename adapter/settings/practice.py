@@ -6,10 +6,9 @@ from pydantic import Field, model_validator
 
 from adapter.core.facts import Authority, Role
 from adapter.core.policy import DEFAULT_ROLES, Access, Band, Policy
+from adapter.settings.ehr import FhirEhr, FilesEhr
 from adapter.settings.sections import (
     EmbeddedPortal,
-    FhirEhr,
-    FilesEhr,
     FolderMail,
     Name,
     Section,
