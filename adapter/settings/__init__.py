@@ -4,6 +4,7 @@ from adapter.settings.ehr import FhirEhr, FilesEhr
 from adapter.settings.load import CONFIG_ENV, config_path, load_settings
 from adapter.settings.practice import MerchantSettings, PolicySettings, PracticeSettings, Settings, WarningText
 from adapter.settings.sections import EmbeddedPortal, FolderMail, SmtpMail, StoreSettings
+from adapter.settings.web import PushSettings, WebSettings
 
 __all__ = [
     "CONFIG_ENV",
@@ -14,10 +15,12 @@ __all__ = [
     "MerchantSettings",
     "PolicySettings",
     "PracticeSettings",
+    "PushSettings",
     "Settings",
     "SmtpMail",
     "StoreSettings",
     "WarningText",
+    "WebSettings",
     "config_path",
     "load_settings",
 ]

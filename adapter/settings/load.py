@@ -95,7 +95,10 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         portal = practice.portal
         if portal.store_url is not None:
             portal = portal.model_copy(update={"store_url": _anchored_url(portal.store_url, folder)})
-        practices.append(practice.model_copy(update={"ehr": ehr, "portal": portal}))
+        push = practice.push
+        if push is not None and push.secret_file:
+            push = push.model_copy(update={"secret_file": file(push.secret_file)})
+        practices.append(practice.model_copy(update={"ehr": ehr, "portal": portal, "push": push}))
     mail: FolderMail | SmtpMail
     if isinstance(settings.mail, FolderMail):
         mail = settings.mail.model_copy(update={"path": file(settings.mail.path)})

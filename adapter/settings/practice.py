@@ -16,6 +16,7 @@ from adapter.settings.sections import (
     StoreSettings,
     TimeZone,
 )
+from adapter.settings.web import PushSettings, WebSettings
 
 
 class BandSettings(Section):
@@ -104,6 +105,13 @@ class PracticeSettings(Section):
     portal: EmbeddedPortal = EmbeddedPortal()
     policy: PolicySettings = PolicySettings()
     merchant: MerchantSettings | None = None
+    push: PushSettings | None = None
+
+    @model_validator(mode="after")
+    def _somebody_can_push(self) -> Self:
+        if self.push is not None and isinstance(self.ehr, FilesEhr):
+            raise ValueError('push needs [practice.ehr] kind = "fhir": a folder of files notifies nobody')
+        return self
 
 
 class Settings(Section):
@@ -111,6 +119,7 @@ class Settings(Section):
 
     store: StoreSettings = StoreSettings()
     mail: Annotated[FolderMail | SmtpMail, Field(discriminator="kind")] = FolderMail()
+    web: WebSettings = WebSettings()
     practice: tuple[PracticeSettings, ...]
 
     @model_validator(mode="after")

@@ -255,6 +255,31 @@ lease = sa.Table(
     sa.Column("until", Instant, nullable=False),
 )
 
+nudge = sa.Table(
+    "nudge",
+    metadata,
+    _text("practice", primary_key=True),
+    _text("ref", primary_key=True),  # a chart or contact to read again; "*": whatever changed
+    sa.Column("seq", sa.Integer, nullable=False),  # one more each time it is named again
+    sa.Column("taken", sa.Integer),  # the seq that is being worked on
+    sa.Column("deleted", sa.Boolean, nullable=False),  # it is said to be gone
+    sa.Column("received_at", Instant, nullable=False),
+    sa.Column("next_at", Instant, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("lease_owner", sa.Text),
+    sa.Column("lease_until", Instant),
+)
+
+push_channel = sa.Table(
+    "push_channel",
+    metadata,
+    _text("practice", primary_key=True),
+    _text("subscription", primary_key=True),  # Subscription/<id>; empty: notifications that do not say
+    _text("status"),  # as the EHR last called it; empty when it did not
+    sa.Column("events", sa.BigInteger),  # how many events it has told of
+    sa.Column("seen_at", Instant, nullable=False),
+)
+
 __all__ = [
     "Instant",
     "account",
@@ -265,8 +290,10 @@ __all__ = [
     "grant",
     "lease",
     "metadata",
+    "nudge",
     "patient",
     "practice",
+    "push_channel",
     "run",
     "watermark",
     "welcome",

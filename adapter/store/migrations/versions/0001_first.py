@@ -19,6 +19,7 @@ def upgrade() -> None:
     _effects()
     _runs()
     _audit()
+    _push()
 
 
 def _facts() -> None:
@@ -184,6 +185,30 @@ def _runs() -> None:
         _instant("at", nullable=False),
     )
     op.create_table("lease", _text("name", primary_key=True), _text("owner"), _instant("until", nullable=False))
+
+
+def _push() -> None:
+    op.create_table(
+        "nudge",
+        _text("practice", primary_key=True),
+        _text("ref", primary_key=True),
+        _number("seq"),
+        sa.Column("taken", sa.Integer),
+        sa.Column("deleted", sa.Boolean, nullable=False),
+        _instant("received_at", nullable=False),
+        _instant("next_at", nullable=False),
+        _number("attempts"),
+        _text("lease_owner", True),
+        _instant("lease_until"),
+    )
+    op.create_table(
+        "push_channel",
+        _text("practice", primary_key=True),
+        _text("subscription", primary_key=True),
+        _text("status"),
+        sa.Column("events", sa.BigInteger),
+        _instant("seen_at", nullable=False),
+    )
 
 
 def _audit() -> None:

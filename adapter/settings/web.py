@@ -1,0 +1,51 @@
+"""The tables of config.toml about the service's HTTP door: where it listens, and who may say that a chart changed."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from adapter.settings.sections import SecretSection, Section, WebUrl
+
+_HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
+_TAKEN = frozenset({"connection", "content-encoding", "content-length", "content-type", "host", "transfer-encoding"})
+
+
+def _header(name: str) -> str:
+    if not _HEADER.fullmatch(name) or name.lower() in _TAKEN:
+        raise ValueError('must be the name of a header, such as "Authorization" or "X-Adapter-Secret"')
+    return name
+
+
+class WebSettings(Section):
+    """The HTTP server of ``adapter run``."""
+
+    enabled: bool = True
+    host: str = Field(default="127.0.0.1", min_length=1)
+    port: int = Field(default=8480, ge=0, le=65535)
+    """0 takes any free one."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Names in the Host header that are answered, beside this machine's own and those of every ``public_url``."""
+    healthy_minutes: int = Field(default=60, ge=1, le=7 * 24 * 60)
+    """How old a practice's last complete run may be before /healthz says that something is wrong."""
+
+
+class PushSettings(SecretSection):
+    """FHIR Subscription notifications from one practice's EHR."""
+
+    secret_env: str | None = None
+    secret_file: Path | None = None
+    """Made on first use when it does not exist."""
+    header: Annotated[str, AfterValidator(_header)] = "Authorization"
+    """The header that carries the secret: ``Authorization`` as ``Bearer <secret>``, any other as it is."""
+    public_url: WebUrl | None = None
+    """The service as the EHR reaches it; needed to create Subscriptions."""
+    payload: Literal["full", "empty"] = "full"
+    """What a Subscription that we create asks for."""
+
+    @model_validator(mode="after")
+    def _one_secret(self) -> "PushSettings":
+        if (self.secret_env is None) == (self.secret_file is None):
+            raise ValueError("needs either secret_env or secret_file")
+        return self
