@@ -13,7 +13,6 @@ from adapter.ehr.fhir.answer import Resource, resource
 from adapter.ehr.fhir.client import Answer, Client
 from adapter.errors import SourceError
 
-MOST_PAGES = 50_000
 MOST_EMPTY = 50
 """Empty pages in a row: some servers filter after paging, but none for ever."""
 
@@ -27,7 +26,14 @@ class Page:
     warned: bool
     """Whether the EHR added a remark that makes the search doubtful."""
     total: int | None
-    """As the server says; good for a progress bar only."""
+    """As the server says. It may be wrong: good for a progress bar, and for a second look when a walk ends early."""
+
+    def count(self, kind: str | None = None) -> int:
+        """How many rows the page brought, of one type or of any; a broken row counts as either."""
+        return sum(
+            isinstance(part, Broken) or (isinstance(part, Record) and kind in (None, part.resource.get("resourceType")))
+            for part in self.parts
+        )
 
 
 class Search:
@@ -36,12 +42,12 @@ class Search:
     Raises SourceError (see ``Client.get``, ``answer.resource``) from the constructor and from ``pages``.
     """
 
-    def __init__(self, client: Client, kind: str, params: dict[str, str], *, most_pages: int = MOST_PAGES) -> None:
+    def __init__(self, client: Client, kind: str, params: dict[str, str]) -> None:
         self._client = client
-        self._most_pages = most_pages
+        self._params = params
         self._name = f"GET {kind}?{'&'.join(params)}"
         self._kind = kind
-        answer, bundle = self._fetch(client.base.join(f"{kind}?{urlencode(params, safe=':,')}"), 1)
+        answer, bundle = self._fetch(self._address(), 1)
         self._first_answer, self._first_bundle = answer, bundle
         self.first = self._page(bundle, 1)
         self.at = _server_time(answer, bundle.value, client.clock())
@@ -52,34 +58,73 @@ class Search:
 
         The self link states which parameters were really used (FHIR search §3.1.1.5).
         """
-        link = _link(self._first_bundle.value, "self")
         if self.first.warned:
             return False
-        return link is None or param in {key.split(":")[0] for key, _ in parse_qsl(urlsplit(link).query, True)}
+        stated = [link for link in _links(self._first_bundle.value, "self") if isinstance(link, str)]
+        return not stated or param in {key.split(":")[0] for key, _ in parse_qsl(urlsplit(stated[0]).query, True)}
 
     def pages(self) -> Iterator[Page]:
         """Every page, the first one again included. Raises SourceError when the walk cannot be finished."""
         answer, bundle, page = self._first_answer, self._first_bundle, self.first
-        seen_links, seen_pages, empty = {answer.url}, {_fingerprint(page)}, 0
+        seen_links, seen_pages, empty = {hash(answer.url)}, {_fingerprint(page)}, 0
+        matches, rows = 0, 0
         while True:
             yield page
             empty = empty + 1 if not page.parts else 0
-            link = _link(bundle.value, "next")
+            matches, rows = matches + page.count(self._kind), rows + page.count()
+            link = self._next(bundle.value, page.number)
             if link is None:
+                self._look_again(page, matches, rows)
                 return
             number = page.number + 1
             url = self._client.base.resolve(link, seen_at=answer.url)
-            if url in seen_links:
+            if hash(url) in seen_links:
                 raise self._endless(number, "the next link leads back to a page that was read already")
-            if number > self._most_pages or empty > MOST_EMPTY:
+            if empty > MOST_EMPTY:
                 raise self._endless(number, "the search has no end")
-            seen_links.add(url)
+            if number > self._client.max_pages:
+                raise SourceError(
+                    f"{self._name}: there are more than {self._client.max_pages} pages. Raise page_size or max_pages."
+                )
+            seen_links.add(hash(url))
             answer, bundle = self._fetch(url, number)
             page = self._page(bundle, number)
             fingerprint = _fingerprint(page)
             if page.parts and fingerprint in seen_pages:
                 raise self._endless(number, "the page repeats one that was read already")
             seen_pages.add(fingerprint)
+
+    def _look_again(self, last: Page, matches: int, rows: int) -> None:
+        """A walk that ends on a full page short of the total may have lost its next link: the count is asked again.
+
+        Totals are wrong now and then, so a single one proves nothing. ``rows``: some servers count included rows too.
+        """
+        total = self.first.total
+        if total is None or total <= matches or total == rows or not self._client.check_total:
+            return
+        if last.number > 1 and last.count(self._kind) < self.first.count(self._kind):
+            return
+        _, bundle = self._fetch(self._address(_summary="count"), last.number + 1)
+        again = bundle.value.get("total")
+        if isinstance(again, int) and again > matches and again != rows:
+            raise SourceError(
+                f"{self._name}: the EHR counts {again} and gave {matches}, without a link to more. "
+                "Ask the EHR's support; if its counts are known to be wrong, set check_total = false."
+            )
+
+    def _address(self, **more: str) -> str:
+        return self._client.base.join(f"{self._kind}?{urlencode({**self._params, **more}, safe=':,')}")
+
+    def _next(self, bundle: dict[str, Any], number: int) -> str | None:
+        """The next link; None when there is none. One that cannot be read is no end: it is a reason to stop here."""
+        found = _links(bundle, "next")
+        if not found:
+            return None
+        if len(set(map(str, found))) > 1 or not isinstance(found[0], str) or not found[0]:
+            raise SourceError(
+                f"{self._name}, page {number}: its link to the next page cannot be read. Ask the EHR's support."
+            )
+        return found[0]
 
     def _fetch(self, url: str, number: int) -> tuple[Answer, Resource]:
         what = f"{self._name}, page {number}"
@@ -93,19 +138,23 @@ class Search:
         parts = list(unfold(bundle.value, f"{self._kind} page {number},", doubled=bundle.doubled))
         remarks = [part for part in parts if not isinstance(part, Record | Broken)]
         total = bundle.value.get("total")
-        return Page(number, parts, any(r.serious for r in remarks), total if isinstance(total, int) else None)
+        is_count = isinstance(total, int) and not isinstance(total, bool)
+        return Page(number, parts, any(r.serious for r in remarks), total if is_count else None)
 
     def _endless(self, number: int, why: str) -> SourceError:
         return SourceError(f"{self._name}, page {number}: {why}. Try another page_size, or ask the EHR's support.")
 
 
-def _link(bundle: dict[str, Any], relation: str) -> str | None:
-    """The URL of a link of the Bundle; an unreadable one is as good as an address outside: never fetched."""
+def _links(bundle: dict[str, Any], relation: str) -> list[Any]:
+    """The addresses of a Bundle's links of one relation. What is no link at all stands for a link of any relation."""
     links = bundle.get("link")
-    for link in links if isinstance(links, list) else []:
-        if isinstance(link, dict) and link.get("relation") == relation:
-            return str(link.get("url", ""))
-    return None
+    if links is None:
+        return []
+    return [
+        link.get("url") if isinstance(link, dict) else None
+        for link in (links if isinstance(links, list) else [links])
+        if not isinstance(link, dict) or str(link.get("relation", relation)).strip().lower() == relation
+    ]
 
 
 def _fingerprint(page: Page) -> int:

@@ -8,29 +8,61 @@ from email.utils import parsedate_to_datetime
 
 TRIES = 4
 LONGEST = 60.0
-"""No wait is longer, whatever the server asks for: some send an epoch where RFC 9110 wants seconds."""
+"""No wait is longer, whatever the server asks for: a run that waits for hours is better tried again."""
 RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
+OVERLOADED = frozenset({408, 429, 503, 504})
+"""Of these, the ones that say the EHR is asked too hard."""
 
 _FIRST = 0.5
-_WINDOW = re.compile(r"\bt=(\d+)")
+_JITTER = 0.1
+_WINDOW = re.compile(r"\b(?:t|reset)=(\d+)")
+_EPOCH = 1e9
+"""Seconds since 2001: nobody asks for a wait of 30 years, so a larger number is a time (SMART's bulk server, 2026)."""
 
 
 def wait(tried: int, headers: Mapping[str, str], *, now: datetime) -> float:
-    """Seconds to wait after ``tried`` failed tries: what the server asks for, else doubling with jitter."""
+    """Seconds to wait after ``tried`` failed tries: a little more than the server asks for, else doubling with jitter.
+
+    Those who were refused together do not come back together.
+    """
     asked = _asked(headers, now)
     if asked is not None:
-        return min(max(asked, 0.0), LONGEST)
+        return min(asked + random.uniform(0, asked * _JITTER), LONGEST)
     return min(_FIRST * 2.0 ** (tried - 1), LONGEST) * random.uniform(0.5, 1.0)
 
 
 def _asked(headers: Mapping[str, str], now: datetime) -> float | None:
-    """``Retry-After`` as seconds or a date (RFC 9110 §10.2.3), else the window of ``RateLimit`` (Medplum, 2026)."""
+    """What the server asks for, if that makes sense: ``Retry-After`` (RFC 9110 §10.2.3), else a rate limit's window.
+
+    A date is taken against the server's own clock, and one that has passed says nothing.
+    """
     after = headers.get("Retry-After", "").strip()
-    if after.isdecimal():
-        return float(after[:12])
+    now = _date(headers.get("Date", "")) or now
+    if after.isdecimal() and after.isascii():
+        return _number(after, now)
+    if at := _date(after):
+        return _until(at.timestamp(), now)
+    # RateLimit: Medplum, 2026; RateLimit-Reset: earlier drafts of the same header (IETF httpapi-ratelimit-headers)
+    window = _WINDOW.search(headers.get("RateLimit", ""))
+    reset = window[1] if window else headers.get("RateLimit-Reset", "").strip()
+    return _number(reset, now) if reset.isdecimal() and reset.isascii() else None
+
+
+def _number(digits: str, now: datetime) -> float | None:
+    seconds = float(digits[:18])
+    if seconds < _EPOCH:
+        return seconds
+    return _until(seconds / 1000 if seconds > _EPOCH * 1000 else seconds, now)
+
+
+def _until(stamp: float, now: datetime) -> float | None:
+    left = stamp - now.timestamp()
+    return left if left > 0 else None
+
+
+def _date(text: str) -> datetime | None:
     try:
-        at = parsedate_to_datetime(after)
-        return (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds()
+        at = parsedate_to_datetime(text)
     except ValueError:
-        window = _WINDOW.search(headers.get("RateLimit", ""))
-        return float(window[1][:12]) if window else None
+        return None
+    return at.replace(tzinfo=at.tzinfo or UTC)

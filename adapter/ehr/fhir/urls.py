@@ -1,14 +1,17 @@
-"""The URL guard: the one place that decides whether an address belongs to the configured EHR.
+"""The URL guard: the one place that decides whether an address may be fetched, and whether the token goes along.
 
-Nothing outside is ever asked, so neither the token nor a patient's id can leave (RFC 3986; FHIR search §3.1.3: next
+Nothing else is ever asked, so neither the token nor a patient's id can leave (RFC 3986; FHIR search §3.1.3: next
 links are the server's own words and may say anything).
 """
 
 import re
 from dataclasses import dataclass
+from enum import Enum
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 _PORTS = {"http": 80, "https": 443}
+_LONGEST = 16 * 1024
+"""Characters in an address; some servers keep the whole search in their next links, but none needs more."""
 _PLAIN = re.compile(r"[!#-\[\]_a-~]+")
 """Printable ASCII without blanks, quotes, backslash and caret, on which parsers of addresses disagree."""
 
@@ -36,6 +39,11 @@ class Base:
         port = "" if self.port == _PORTS[self.scheme] else f":{self.port}"
         return f"{self.scheme}://{host}{port}"
 
+    @property
+    def root(self) -> str:
+        """The base URL itself, where batches are sent."""
+        return f"{self.origin}{self.path}"
+
     def join(self, path: str) -> str:
         """The address of a path below the base, such as ``Patient/12``."""
         return f"{self.origin}{self.path}/{path}"
@@ -57,6 +65,43 @@ class Base:
         return parts.path == self.path or parts.path.startswith(f"{self.path}/")
 
 
+class Verdict(Enum):
+    """What may be done with an address."""
+
+    REFUSED = "not fetched"
+    OPEN = "fetched without the token"
+    TRUSTED = "fetched with the token"
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """The configured EHR, and the further places its Bulk Data files may lie (``files``: host, or host and folder).
+
+    A file elsewhere is fetched only when its place is listed, and the token goes along only to the EHR's own origin:
+    a listed storage host gets no token (https://hl7.org/fhir/uv/bulkdata/export.html, requiresAccessToken).
+    """
+
+    base: Base
+    files: tuple[Base, ...] = ()
+
+    def judge(self, url: str, *, file: bool = False) -> Verdict:
+        """The one decision. ``file``: the address comes from an export's manifest, not from a search."""
+        if self.base.allows(url):
+            return Verdict.TRUSTED
+        place = next((place for place in self.files if place.allows(url)), None) if file else None
+        if place is None:
+            return Verdict.REFUSED
+        return Verdict.TRUSTED if place.origin == self.base.origin else Verdict.OPEN
+
+    def may_fetch(self, url: str, *, file: bool = False) -> bool:
+        """Whether ``url`` may be asked at all."""
+        return self.judge(url, file=file) is not Verdict.REFUSED
+
+    def gets_token(self, url: str, *, file: bool = False) -> bool:
+        """Whether the token may go to ``url``."""
+        return self.judge(url, file=file) is Verdict.TRUSTED
+
+
 def shown_origin(url: str) -> str:
     """Scheme, host and port of any address for a message; nothing else of it."""
     parts = _split(url)
@@ -65,7 +110,7 @@ def shown_origin(url: str) -> str:
 
 def _split(url: str) -> SplitResult | None:
     """The parts of an http(s) address; None for anything that two parsers could understand differently."""
-    if not _PLAIN.fullmatch(url):
+    if len(url) > _LONGEST or not _PLAIN.fullmatch(url):
         return None
     try:
         parts = urlsplit(url)

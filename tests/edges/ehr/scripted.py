@@ -4,10 +4,12 @@ import gzip
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import socket
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import orjson
@@ -19,7 +21,8 @@ Json = dict[str, Any]
 class Reply:
     """What will be sent; a fault changes it.
 
-    ``cut`` sends only so many bytes of the promised body, ``drip`` waits so many seconds after each byte.
+    ``cut`` sends only so many bytes of the promised body, ``drip`` waits so many seconds after each byte. ``wire``
+    talks to the socket itself instead, and the connection ends when it returns.
     """
 
     status: int
@@ -28,6 +31,7 @@ class Reply:
     body: bytes | None = None
     cut: int | None = None
     drip: float = 0
+    wire: Callable[[BinaryIO, socket], None] | None = None
 
 
 Fault = Callable[[Reply], None]
@@ -146,6 +150,11 @@ def _handler(ehr: ScriptedEhr) -> type[BaseHTTPRequestHandler]:
             ehr.requests.append(self.path)
             ehr.tokens.add(self.headers.get("Authorization"))
             reply = ehr.reply(self.path)
+            if reply.wire is not None:
+                self.close_connection = True
+                with suppress(OSError):
+                    reply.wire(self.wfile, self.connection)
+                return
             body = reply.body if reply.body is not None else orjson.dumps(reply.json)
             headers = {"Content-Type": "application/fhir+json", "Content-Length": str(len(body))} | reply.headers
             self.send_response_only(reply.status)
@@ -154,10 +163,11 @@ def _handler(ehr: ScriptedEhr) -> type[BaseHTTPRequestHandler]:
                 self.send_header(name, value)
             self.end_headers()
             size = 1 if reply.drip else len(body)
-            for start in range(0, len(body[: reply.cut]), size or 1):
-                self.wfile.write(body[: reply.cut][start : start + size])
-                self.wfile.flush()
-                time.sleep(reply.drip)
+            with suppress(OSError):  # the other side may have had enough
+                for start in range(0, len(body[: reply.cut]), size or 1):
+                    self.wfile.write(body[: reply.cut][start : start + size])
+                    self.wfile.flush()
+                    time.sleep(reply.drip)
             self.close_connection = reply.cut is not None
 
         def log_message(self, format: str, *args: object) -> None:
