@@ -81,6 +81,9 @@ def _element(hint: Any) -> Element:
 
 def problems(path: Path, wanted: Iterable[str]) -> list[str]:
     """Why an expression can never give what is wanted (names of types); empty when it can."""
+    if path.sides:
+        wanted = frozenset(wanted)
+        return list(dict.fromkeys(problem for side in path.sides for problem in problems(side, wanted)))
     if path.steps is None:
         return _library_problems(path)
     try:

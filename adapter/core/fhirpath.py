@@ -5,6 +5,7 @@ The plain subset that profiles live on is compiled to a few dictionary look-ups:
 - member paths: ``Patient.name``, ``RelatedPerson.relationship.coding``
 - ``where(a.b = 'literal')``, ``where(a.b.exists())``, ``where(a.b.exists(c = 'literal'))``
 - ``extension('url')`` or ``extension.where(url='url')``, then ``value`` or one ``valueCode`` …, ``first()``
+- several of these as a union: ``a | b``
 
 It answers what fhirpathpy answers (a property test compares them), with one difference on purpose: an extension that a
 profile reads and that is damaged raises ``Damaged`` where FHIRPath would silently find nothing. Anything else goes
@@ -26,12 +27,16 @@ Nodes = list[Any]
 
 @dataclass(frozen=True)
 class Path:
-    """One compiled expression. ``steps`` is None when it lies beyond the plain subset; ``find`` gives the values."""
+    """One compiled expression: ``find`` gives the values.
+
+    ``steps`` is None when it lies beyond the plain subset, and for a union, whose sides are ``sides``.
+    """
 
     expression: str
     root: str
     steps: tuple[Step, ...] | None
     find: Find
+    sides: tuple["Path", ...] = ()
 
 
 def compile_path(expression: str, root: str) -> Path:
@@ -40,10 +45,25 @@ def compile_path(expression: str, root: str) -> Path:
     Raises PathError, which says what is wrong, when it is no FHIRPath or starts at another type.
     """
     try:
-        steps = Parser(expression, root).expression()
+        alternatives = Parser(expression, root).alternatives()
     except NotPlain:
         return Path(expression, root, None, compile_with_library(expression, root))
-    return Path(expression, root, steps, _compiled(steps, root))
+    sides = tuple(Path(expression, root, steps, _compiled(steps, root)) for steps in alternatives)
+    return sides[0] if len(sides) == 1 else Path(expression, root, None, _union(sides), sides)
+
+
+def _union(sides: tuple[Path, ...]) -> Find:
+    """What any side finds, each value once, as FHIRPath has it."""
+
+    def find(resource: dict[str, Any]) -> list[Any]:
+        found: Nodes = []
+        for side in sides:
+            for node in side.find(resource):
+                if node not in found:
+                    found.append(node)
+        return found
+
+    return find
 
 
 def _compiled(steps: tuple[Step, ...], root: str) -> Find:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from adapter.core.fhirpath_library import PathError
 
-_TOKEN = re.compile(r"\s*(?:([A-Za-z_][A-Za-z0-9_]*)|('[^'\\]*')|([.()=]))")
+_TOKEN = re.compile(r"\s*(?:([A-Za-z_][A-Za-z0-9_]*)|('[^'\\]*')|([.()=|]))")
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,17 @@ class Parser:
         self._tokens = _tokens(expression)
         self._at = 0
 
-    def expression(self) -> tuple[Step, ...]:
+    def alternatives(self) -> tuple[tuple[Step, ...], ...]:
+        """The steps of each side of a union; of one side where there is no ``|``. Raises NotPlain, PathError."""
+        found = [self._side()]
+        while self._peek() == "|":
+            self._take("|")
+            found.append(self._side())
+        if self._peek() is not None:
+            raise NotPlain
+        return tuple(found)
+
+    def _side(self) -> tuple[Step, ...]:
         steps: list[Step] = []
         first = self._name()
         if first[:1].isupper():
@@ -60,7 +70,7 @@ class Parser:
         while self._peek() == ".":
             self._take(".")
             steps.append(self._step(self._name()))
-        if self._peek() is not None or not steps:
+        if not steps:
             raise NotPlain
         return _merged(steps)
 

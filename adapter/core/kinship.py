@@ -17,13 +17,15 @@ MAX_WORDS = 120
 
 
 class RoleTables(msgspec.Struct, frozen=True):
-    """A profile's tables. ``contact_systems`` name code systems of contact roles, which say nothing about kinship."""
+    """A profile's tables. ``contact_systems`` and ``contact_codes`` say whom to call or bill, never who is kin."""
 
     codes: dict[str, dict[str, Role]]
     """By code system, then by code."""
     words: dict[str, Role]
     """By text as ``fold`` writes it."""
     contact_systems: frozenset[str]
+    contact_codes: dict[str, frozenset[str]] = {}
+    """By code system, for systems whose other codes do say who is kin."""
 
 
 _PARENTS = {Role.PARENT, Role.GUARDIAN, Role.OTHER_RELATIVE}
@@ -88,6 +90,8 @@ def _roles_of_coding(coding: dict[str, Any], tables: RoleTables, path: str) -> t
     if system in tables.contact_systems:
         known = tables.codes.get(system, {}).get(coding.get("code", ""))
         return () if known is None else (known,)
+    if tables.contact_codes and coding.get("code") in tables.contact_codes.get(system, ()):
+        return ()
     display = coding.get("display")
     said = None if display is None else tables.words.get(fold(display))
     table = tables.codes.get(system)

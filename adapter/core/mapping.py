@@ -2,13 +2,15 @@
 
 import hashlib
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
 import msgspec
 
-from adapter.core.authority import authority_of
-from adapter.core.facts import Authority, Contact, Ignored, Patient, Quarantined, Reading
+from adapter.core.authority import AuthorityTable, authority_of
+from adapter.core.dates import ends_at, starts_at
+from adapter.core.facts import Contact, Ignored, Patient, Quarantined, Reading
 from adapter.core.fhirpath import Find, Path, compile_path
 from adapter.core.fhirpath_plain import ExtensionOf
 from adapter.core.intake import Damaged, References, check, clean, convert, period_of, ref_of, source_of
@@ -22,6 +24,8 @@ FACTS_VERSION = 1
 UNRESOLVED = "elsewhere"
 """Stands in ``Patient.replaced_by`` for a chart that is not in this EHR: the merge itself must not be lost."""
 
+_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
+"""Gives dates without a time zone one, so that they can be compared."""
 Reader = Callable[[dict[str, Any], str, str], Patient | Contact]
 _DEATH = frozenset({"deceasedDateTime", "_deceasedDateTime"})
 
@@ -57,8 +61,7 @@ class MappingProfile(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     patient: PatientPaths = PatientPaths()
     contact: ContactPaths = ContactPaths()
     roles: RoleTables
-    authorities: dict[str, Authority] = {}
-    """By code in lower case."""
+    authorities: AuthorityTable = AuthorityTable()
     understood_modifiers: tuple[str, ...] = ()
 
     @cached_property
@@ -200,6 +203,8 @@ def _shaped(expression: str, root: str, shape: type[Shape]) -> Find:
 
 def _is_checked(path: Path) -> bool:
     """Whether intake has checked what the expression gives: nothing inside an extension, nothing the library found."""
+    if path.sides:
+        return all(map(_is_checked, path.sides))
     return path.steps is not None and not any(isinstance(step, ExtensionOf) for step in path.steps)
 
 
@@ -236,8 +241,12 @@ def _first_text(values: list[Any], path: str) -> str:
 
 
 def _one_period(periods: list[dict[str, Any]], path: str) -> tuple[str, str]:
+    """What all periods have in common: the latest start and the earliest end."""
     if not periods:
         return "", ""
-    if len(periods) > 1:
-        raise Damaged(path, "is there more than once")
-    return period_of(periods[0], path)
+    if len(periods) == 1:
+        return period_of(periods[0], path)
+    starts, ends = zip(*(period_of(period, path) for period in periods), strict=True)
+    start = max(filter(None, starts), key=lambda text: starts_at(text, _ANY_TIME), default="")
+    end = min(filter(None, ends), key=lambda text: ends_at(text, _ANY_TIME), default="")
+    return start, end

@@ -3,7 +3,7 @@
 import tomllib
 from pathlib import Path
 
-from adapter.core.elements import CONCEPTS, TEXT, problems
+from adapter.core.elements import CONCEPTS, FLAG, TEXT, problems
 from adapter.core.fhirpath import compile_path
 from adapter.core.fhirpath_library import PathError
 from adapter.errors import Fault
@@ -17,7 +17,7 @@ _WANTED = {
     "birth_date": frozenset({TEXT}),
     "mrn": frozenset({TEXT}),
     "roles": CONCEPTS,
-    "authority": CONCEPTS,
+    "authority": CONCEPTS | {FLAG},
 }
 _ROOTS = {"patient": "Patient", "contact": "RelatedPerson", "roles": "RelatedPerson", "authority": "RelatedPerson"}
 

@@ -17,7 +17,8 @@ RoleName = Literal[
     "self", "mother", "father", "parent", "step_parent", "foster_parent", "grandparent", "guardian",
     "sibling", "spouse", "child", "other_relative", "other", "unknown",
 ]  # fmt: skip
-AuthorityName = Literal["joint", "exclusive", "none"]
+NOT_STATED = "not-stated"
+AuthorityName = Literal["joint", "exclusive", "none", "not-stated"]
 
 
 class Table(BaseModel):
@@ -52,6 +53,7 @@ class KinshipTable(Table):
     codes: dict[str, dict[str, RoleName]] = {}
     words: dict[str, RoleName] = {}
     contact_systems: tuple[str, ...] = ()
+    contact_codes: dict[str, tuple[str, ...]] = {}
 
 
 class RolesTable(KinshipTable):
@@ -59,8 +61,9 @@ class RolesTable(KinshipTable):
     tables: tuple[Annotated[str, Field(pattern=f"^{NAME}$")], ...] = ()
 
 
-class AuthorityTable(Table):
+class AuthorityForm(Table):
     source: Expression
+    systems: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     codes: dict[str, AuthorityName] = {}
 
 
@@ -73,7 +76,7 @@ class ProfileFile(Table):
     patient: PatientTable = PatientTable()
     contact: ContactTable = ContactTable()
     roles: RolesTable
-    authority: AuthorityTable
+    authority: AuthorityForm
 
 
 def read(path: Path, form: type[Form], faults: list[Fault]) -> Form | None:

@@ -2,17 +2,18 @@
 
 from pathlib import Path
 
+from adapter.core.authority import AuthorityTable
 from adapter.core.facts import Authority, Role
 from adapter.core.kinship import RoleTables, fold
 from adapter.errors import Fault
 from adapter.profiles.folders import find
-from adapter.profiles.form import NOT_RECORDED, AuthorityTable, KinshipTable, RoleName, RolesTable, read
+from adapter.profiles.form import NOT_RECORDED, NOT_STATED, AuthorityForm, KinshipTable, RoleName, RolesTable, read
 
 
-def authority_source(table: AuthorityTable, path: Path, faults: list[Fault]) -> str:
+def authority_source(table: AuthorityForm, path: Path, faults: list[Fault]) -> str:
     """The expression, or empty when the profile says that this EHR records no Authority."""
     problem = ""
-    if table.source == NOT_RECORDED and table.codes:
+    if table.source == NOT_RECORDED and (table.codes or table.systems):
         problem, remedy = "are never used when the source is not recorded.", "Remove them, or give the source."
     elif table.source != NOT_RECORDED and not table.codes:
         problem, remedy = "is missing.", "Say which code means joint, exclusive and none."
@@ -21,14 +22,15 @@ def authority_source(table: AuthorityTable, path: Path, faults: list[Fault]) -> 
     return "" if table.source == NOT_RECORDED else table.source
 
 
-def authorities(table: AuthorityTable, path: Path, faults: list[Fault]) -> dict[str, Authority]:
-    """What each code means, by code in lower case."""
-    found: dict[str, Authority] = {}
+def authority_table(table: AuthorityForm, path: Path, faults: list[Fault]) -> AuthorityTable:
+    """What each code means, by code in lower case, and the code systems that count."""
+    found: dict[str, Authority | None] = {}
     for code, target in table.codes.items():
-        if found.setdefault(code.lower(), Authority(target)) != target:
+        meaning = None if target == NOT_STATED else Authority(target)
+        if found.setdefault(code.lower(), meaning) is not meaning:
             problem, remedy = f'has "{code}" twice with different meanings.', "Case does not matter: keep one of them."
             faults.append(Fault(file=str(path), key="authority.codes", problem=problem, remedy=remedy))
-    return found
+    return AuthorityTable(found, frozenset(table.systems))
 
 
 def role_tables(table: RolesTable, path: Path, places: list[Path], faults: list[Fault]) -> RoleTables:
@@ -36,15 +38,19 @@ def role_tables(table: RolesTable, path: Path, places: list[Path], faults: list[
     codes: dict[str, dict[str, Role]] = {}
     words: dict[str, Role] = {}
     systems: set[str] = set()
+    silent: dict[str, frozenset[str]] = {}
     for part, file in _parts(table, path, places, faults):
         for system, rows in part.codes.items():
             codes.setdefault(system, {}).update({code: Role(role) for code, role in rows.items()})
         words.update(_folded(part.words, file, faults))
         systems.update(part.contact_systems)
+        silent |= {
+            system: silent.get(system, frozenset()) | frozenset(rows) for system, rows in part.contact_codes.items()
+        }
     if not codes and not words and not faults:
         problem, remedy = "has neither codes nor words, so every role would be unknown.", 'Add tables = ["kinship"].'
         faults.append(Fault(file=str(path), key="roles", problem=problem, remedy=remedy))
-    return RoleTables(codes=codes, words=words, contact_systems=frozenset(systems))
+    return RoleTables(codes=codes, words=words, contact_systems=frozenset(systems), contact_codes=silent)
 
 
 def _parts(table: RolesTable, path: Path, places: list[Path], faults: list[Fault]) -> list[tuple[KinshipTable, Path]]:

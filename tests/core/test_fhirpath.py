@@ -36,6 +36,8 @@ PLAIN = {
         "RelatedPerson.relationship.where(coding.exists(system='s'))",
         "RelatedPerson.relationship.where(coding.where(system='s').exists())",
         "RelatedPerson.relationship.text.first()",
+        "RelatedPerson.relationship.text | RelatedPerson.extension.where(url='urn:a').value",
+        "RelatedPerson.relationship | relationship.where(coding.exists()) | extension.where(url='urn:b').value",
         "RelatedPerson.extension.where(url='urn:a').value",
         "RelatedPerson.extension.where(url='urn:a').extension.where(url='urn:b').value",
         "RelatedPerson.extension.where(url='urn:b').value.coding.code",
@@ -101,7 +103,8 @@ def check_equal(root: str, expression: str, resource: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("root", "expression"), PATHS)
 def test_an_expression_in_the_plain_subset_is_compiled(root: str, expression: str) -> None:
-    plain = compile_path(expression, root).steps is not None
+    path = compile_path(expression, root)
+    plain = path.steps is not None or bool(path.sides)
     assert plain == (".where(system='s').exists()" not in expression)
 
 
@@ -204,7 +207,7 @@ def test_an_expression_that_fails_on_a_record_is_damage() -> None:
             "Patient.name.nosuchfunction()",
             "Patient.name.single()",
         ),
-        "Patient.extension('u').value | Patient.name",
+        "(Patient.extension('u').value) | Patient.name",
     ],
 )
 def test_what_is_no_expression_for_this_record_is_refused(expression: str) -> None:

@@ -254,7 +254,13 @@ def test_a_profile_can_find_everything_in_extensions() -> None:
     for broken in ({"end": 5}, {"end": "yesterday"}, {}):
         reading = mapper.read(resource | {"extension": [custody, relation, period | {"valuePeriod": broken}]})
         assert isinstance(reading, Quarantined)
-    assert isinstance(mapper.read(resource | {"extension": [period, period]}), Quarantined)
+    later = {"url": f"{vendor}period", "valuePeriod": {"start": "2019", "end": "2024-02"}}
+    reading = mapper.read(
+        resource | {"extension": [later, period, {"url": f"{vendor}period", "valuePeriod": {"start": "2018-05-01"}}]}
+    )
+    assert isinstance(reading, Contact)
+    assert (reading.start, reading.end) == ("2019", "2024-01-01"), "what all periods have in common"
+    assert isinstance(mapper.read(resource | {"extension": [later, period | {"valuePeriod": {"end": 5}}]}), Quarantined)
 
 
 def test_the_hash_of_a_profile_follows_what_it_reads_not_what_it_is_called() -> None:

@@ -54,7 +54,7 @@ def test_every_profile_that_comes_with_the_adapter_loads(name: str) -> None:
     profile = load_profile(name)
     assert profile.name == name
     assert profile.roles.codes["http://terminology.hl7.org/CodeSystem/v3-RoleCode"]["MTH"] is Role.MOTHER
-    assert set(profile.authorities.values()) == {Authority.JOINT, Authority.EXCLUSIVE, Authority.NONE}
+    assert set(profile.authorities.codes.values()) == {Authority.JOINT, Authority.EXCLUSIVE, Authority.NONE}
     Mapper(profile)
 
 
@@ -63,7 +63,7 @@ def test_a_practices_own_profile_adds_to_the_shared_tables_and_wins(tmp_path: Pa
     assert profile.roles.codes["urn:ours:kin"] == {"7": Role.GUARDIAN}
     assert profile.roles.words["legal guardian"] is Role.FOSTER_PARENT
     assert profile.roles.words["mother"] is Role.MOTHER
-    assert profile.authorities == {"full": Authority.JOINT}
+    assert profile.authorities.codes == {"full": Authority.JOINT}
     assert profile.understood_modifiers == ("https://ehr.example/reviewed",)
     assert profile.patient.mrn == "Patient.identifier.where(system='urn:ours').value"
     assert profile.patient.names == "Patient.name"
@@ -112,7 +112,7 @@ def test_a_name_never_leads_out_of_the_folders(name: str) -> None:
         (swapped("tables = ", "tables = 5 #"), "roles.tables", "valid tuple"),
         (swapped('["kinship"]', '["kinschip"]'), "roles.tables", '"kinschip" does not exist'),
         (swapped('"guardian"', '"gardian"'), "roles.codes.urn:ours:kin.7", "'guardian'"),
-        (swapped('"joint"', '"shared"'), "authority.codes.FULL", "'joint', 'exclusive' or 'none'"),
+        (swapped('"joint"', '"shared"'), "authority.codes.FULL", "'joint', 'exclusive', 'none'"),
         (swapped('FULL = "joint"', ""), "authority.codes", "is missing"),
         (swapped('FULL = "joint"', 'FULL = "joint"\nfull = "none"'), "authority.codes", "twice"),
         (swapped("[authority]", '"legal-guardian" = "other"\n[authority]'), 'words."legal-guardian"', "twice"),
