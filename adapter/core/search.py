@@ -27,3 +27,8 @@ class SearchRules(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the vendor documents ``_elements``; it is proven before it is used."""
     params: dict[str, dict[str, str]] = {}
     """By type (Patient, RelatedPerson): parameters that every search of it carries."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether contacts have ids of their own and name their charts by reference."""
+        return self.contact_ids == "contact" and not self.patient_identifier

@@ -41,6 +41,10 @@ class ReadResult:
     strategy: str = ""
     problems: list[str] = field(default_factory=list)
     marks: dict[str, datetime] = field(default_factory=dict)
+    gone: list[str] = field(default_factory=list)
+    """``Type/id`` of what the EHR says outright was deleted, and that it did not give as well."""
+    whole_charts: set[str] = field(default_factory=set)
+    """Charts that a read of changes brought with every contact on them, so that a missing one is noticed at once."""
 
     def fail(self, problem: str) -> None:
         """Notes that something was not read: from here on the run is incomplete."""
@@ -74,9 +78,10 @@ class Reader(Protocol):
         """Yields these charts (``Patient/<id>``) and every contact on them."""
         ...
 
-    def read_one(self, ref: str) -> Record | Broken | None:
+    def read_one(self, ref: str, *, chart: str = "") -> Record | Broken | None:
         """One resource by reference; None when the EHR says it is gone (404, 410).
 
+        ``chart`` is the one a contact was last on: some EHRs have no id for a contact alone.
         Raises SourceError when it cannot tell.
         """
         ...

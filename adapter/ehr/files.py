@@ -43,7 +43,7 @@ class FilesReader:
             elif reference(part.resource) in wanted or patient_of(part.resource) in wanted:
                 yield part
 
-    def read_one(self, ref: str) -> Record | Broken | None:
+    def read_one(self, ref: str, *, chart: str = "") -> Record | Broken | None:
         """The newest version of one resource; None when the folder was read without a doubt and it is not there.
 
         Raises SourceError when some file or line could not be read: it may be the one.

@@ -1,6 +1,6 @@
 """What the EHR says it can do: GET /metadata, a CapabilityStatement (R4, R4B and R5 alike)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from adapter.ehr.fhir.answer import resource
@@ -22,11 +22,15 @@ class Capability:
     revinclude: bool
     patients_since: bool
     contacts_since: bool
+    batch: bool = False
+    elements: bool = False
+    """Whether ``_elements`` is declared for every search."""
+    statement: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """The whole CapabilityStatement, for a strategy that depends on more (bulk export)."""
 
-    @property
-    def incremental(self) -> bool:
-        """Whether both types can be asked for what changed; a contact's change does not move its Patient."""
-        return self.patients_since and self.contacts_since
+
+UNKNOWN = Capability("unknown", False, False, False, False, False, False)
+"""Of an EHR that was not asked."""
 
 
 def probe(client: Client) -> Capability:
@@ -53,6 +57,9 @@ def capability(statement: dict[str, Any]) -> Capability:
         revinclude=isinstance(reverse, list) and not {REVINCLUDE, "*"}.isdisjoint(map(str, reverse)),
         patients_since="_lastUpdated" in everywhere | _names(patient.get("searchParam")),
         contacts_since="_lastUpdated" in everywhere | _names(contact.get("searchParam")),
+        batch="batch" in {str(item.get("code")) for item in _dicts(server.get("interaction"))},
+        elements="_elements" in everywhere,
+        statement=statement,
     )
 
 

@@ -1,23 +1,41 @@
 """What ``adapter check`` says about a FHIR EHR, and what makes one unusable."""
 
+from collections.abc import Callable, Iterable
+
+from adapter.core.search import SearchRules, StrategyName
 from adapter.ehr import Check
 from adapter.ehr.fhir.capability import KNOWN_VERSIONS, Capability, probe
 from adapter.ehr.fhir.client import Client
-from adapter.ehr.fhir.paging import Search
+from adapter.ehr.fhir.strategies import Strategy
+from adapter.ehr.fhir.strategies.choosing import choose
+from adapter.ehr.fhir.strategies.source import Source
 from adapter.errors import SourceError
 
 _ASK = "Ask the EHR's support to switch that on for this client."
 
 
-def usable(able: Capability) -> Capability:
-    """The same value. Raises SourceError when Patients or RelatedPersons cannot be searched at all."""
-    for kind, there in (("Patient", able.has_patients), ("RelatedPerson", able.has_contacts)):
+def usable(able: Capability, rules: SearchRules) -> Capability:
+    """The same value. Raises SourceError when a type that is needed cannot be searched at all."""
+    needs = {"Patient": able.has_patients, "RelatedPerson": able.has_contacts or rules.contacts == "Patient.contact"}
+    for kind, there in needs.items():
         if not there:
-            raise SourceError(f"GET metadata: the EHR does not offer a search of {kind}, so it cannot be read. {_ASK}")
+            raise SourceError(
+                f"GET metadata: the EHR does not offer a search of {kind}, so it cannot be read. {_ASK}"
+                + (
+                    " If its contacts are in Patient.contact, choose a mapping profile that says so."
+                    if kind != "Patient"
+                    else ""
+                )
+            )
     return able
 
 
-def run(client: Client) -> list[Check]:
+def run(
+    client: Client,
+    asking: Callable[[Capability], Source],
+    strategies: Iterable[Strategy],
+    forced: StrategyName | None,
+) -> list[Check]:
     """One line each: reach, FHIR version, access to both types, and how they would be read."""
     try:
         able = probe(client)
@@ -28,24 +46,34 @@ def run(client: Client) -> list[Check]:
         Check("EHR reach", True, "answers with a CapabilityStatement"),
         Check("FHIR version", known, able.fhir_version, "" if known else "FHIR R4, R4B or R5 is needed."),
     ]
+    source = asking(able)
     try:
-        usable(able)
-        Search(client, "Patient", {"_count": "1"})
+        usable(able, source.rules)
+        source.search("Patient", {}, count=1)
     except SourceError as error:
         return [*lines, Check("EHR access", False, str(error))]
-    return [*lines, Check("EHR access", True, "Patients can be searched"), _strategy(able), _changes(able)]
+    return [
+        *lines,
+        Check("EHR access", True, "Patients can be searched"),
+        _strategy(source, strategies, forced),
+        _changes(source),
+    ]
 
 
-def _strategy(able: Capability) -> Check:
-    if able.revinclude:
-        return Check("EHR strategy", True, "Patients together with their contacts (_revinclude)")
-    if able.contacts_by_patient:
-        return Check("EHR strategy", True, "Patients, then one search for the contacts of each")
-    detail = "Patients, then one search for the contacts of each, although the EHR does not declare that search"
-    return Check("EHR strategy", True, detail, "Every row is checked; a search by patient should be declared.")
+def _strategy(source: Source, strategies: Iterable[Strategy], forced: StrategyName | None) -> Check:
+    try:
+        choice = choose(source, strategies, {}, forced=forced)
+    except SourceError as error:
+        return Check("EHR strategy", False, str(error))
+    return Check("EHR strategy", True, str(choice))
 
 
-def _changes(able: Capability) -> Check:
-    if able.incremental:
-        return Check("EHR changes", True, "read incrementally, by _lastUpdated")
-    return Check("EHR changes", True, "every sync reads everything: _lastUpdated is not declared for both types")
+def _changes(source: Source) -> Check:
+    able = source.capability
+    kinds = ["Patient"] if source.rules.contacts == "Patient.contact" else ["Patient", "RelatedPerson"]
+    declared = {"Patient": able.patients_since, "RelatedPerson": able.contacts_since}
+    missing = [kind for kind in kinds if not declared[kind]]
+    if not missing:
+        return Check("EHR changes", True, f"read incrementally, by _lastUpdated of {' and '.join(kinds)}")
+    detail = f"every sync reads everything: _lastUpdated is not declared for {' and '.join(missing)}"
+    return Check("EHR changes", True, detail)

@@ -40,7 +40,7 @@ def test_contacts_come_with_their_patients_where_the_ehr_declares_it() -> None:
         assert (refs(rows), result.complete) == (refs_of(FAMILIES), True)
         assert "_revinclude" in result.strategy
         assert result.marks.keys() == {"Patient", "RelatedPerson"}
-        assert searches_of_contacts(ehr) <= 2
+        assert searches_of_contacts(ehr) <= 4
 
 
 @pytest.mark.parametrize("self_links", [True, False])
@@ -77,11 +77,24 @@ def test_a_server_that_refuses_the_include_is_asked_per_patient() -> None:
 def test_contacts_of_other_charts_are_dropped_and_mean_that_the_search_was_not_obeyed() -> None:
     with ScriptedEhr(FAMILIES, obeys=frozenset({"since"})) as ehr:
         rows, result = read(ehr)
-        assert not result.complete
-        assert "does not obey this search" in result.problems[0]
-        assert result.marks == {}
+        assert (rows, result.complete, result.marks) == ([], False, {})
+        assert "no way to read this EHR" in result.problems[0]
+        assert "does not obey a search of contacts by patient" in result.problems[0]
         assert searches_of_contacts(ehr) <= 10, "it stops asking at the first such answer"
-        assert refs(rows) <= refs_of(FAMILIES)
+
+
+def test_a_server_that_stops_obeying_half_way_is_noticed_at_the_first_row_of_another_chart() -> None:
+    with ScriptedEhr(families(30), declares=ALL - {"revinclude"}) as ehr:
+        original = ehr.reply
+
+        def forgetful(target: str) -> scripted.Reply:
+            return original(target.replace("patient=p20&", "") if "patient=p20&" in target else target)
+
+        ehr.reply = forgetful  # type: ignore[method-assign]
+        rows, result = read(ehr)
+        assert (result.complete, result.marks) == (False, {})
+        assert "does not obey this search" in result.problems[0]
+        assert "RelatedPerson/c1" in refs(rows) and "RelatedPerson/c29" not in refs(rows)
 
 
 def test_a_contact_without_a_readable_chart_is_passed_on_for_the_mapping_to_judge() -> None:
@@ -206,9 +219,9 @@ def test_the_check_tells_how_this_ehr_would_be_read(missing: str | None) -> None
         checks = {check.what: check for check in FhirReader(ehr.base_url).check()}
         assert all(check.ok for check in checks.values())
         assert checks["FHIR version"].detail == "4.0.1"
-        assert ("_revinclude" in checks["EHR strategy"].detail) is (missing != "revinclude")
+        assert ("(_revinclude" in checks["EHR strategy"].detail) is (missing != "revinclude")
         assert checks["EHR changes"].detail.startswith("every sync") is (missing == "since")
-        assert len(ehr.requests) == 2
+        assert len(ehr.requests) <= 12
 
 
 rows_of_any_shape = st.lists(

@@ -1,0 +1,87 @@
+"""``Patient?_revinclude=RelatedPerson:patient``: every Patient together with its contacts."""
+
+from datetime import datetime
+
+from adapter.core.search import SearchRules, StrategyName
+from adapter.ehr import Broken, Progress, ReadResult
+from adapter.ehr.bundle import Part, reference
+from adapter.ehr.fhir.capability import REVINCLUDE, Capability
+from adapter.ehr.fhir.contacts import Chart, Naming, charts_in
+from adapter.ehr.fhir.paging import Search
+from adapter.ehr.fhir.strategies import Records, Unproven, Way
+from adapter.ehr.fhir.strategies.source import Source, mark, records_in, walk
+
+INCLUDE = {"_revinclude": REVINCLUDE}
+_SAMPLE = 2
+"""Charts of each sort (with and without included contacts) that are asked for again by themselves."""
+
+
+class RevInclude:
+    """Contacts that come along with their Patients."""
+
+    name: StrategyName = "revinclude"
+
+    def able(self, capability: Capability, rules: SearchRules) -> str:
+        return "" if capability.revinclude else "the EHR does not declare _revinclude"
+
+    def prove(self, source: Source, marks: dict[str, datetime]) -> Way:
+        search = source.obeyed("Patient", INCLUDE, "_revinclude")
+        if search is None:
+            raise Unproven("the EHR does not obey _revinclude")
+        _check_sample(source, search)
+        _check_known(source, search)
+
+        def read(result: ReadResult, progress: Progress) -> Records:
+            for parts in walk("Patient", search, result, progress):
+                yield from adopted(source, parts)
+            mark(result, search, "Patient", "RelatedPerson")
+
+        return Way("Patients together with their contacts (_revinclude, proven on a sample)", read)
+
+
+def adopted(source: Source, parts: list[Part]) -> Records:
+    """The records of a page that has Patients and their contacts."""
+    if source.rules.is_plain:
+        yield from records_in(parts)
+        return
+    naming = Naming(source.rules, charts_in(parts, source.rules))
+    for part in records_in(parts):
+        yield part if isinstance(part, Broken) else naming.adopt(part)[0]
+
+
+def _check_sample(source: Source, search: Search) -> None:
+    """A few charts asked for by themselves must have the contacts that came along, no more and no fewer."""
+    if not source.capability.contacts_by_patient:
+        return
+    charts = charts_in(search.first.parts, source.rules)
+    included = _included(source, search, charts)
+    bare = [chart for chart in charts if not included[chart.ref]][:_SAMPLE]
+    full = [chart for chart in charts if included[chart.ref]][
+        -_SAMPLE:
+    ]  # where an include breaks off, it is at the end
+    for chart in [*bare, *full]:
+        alone = source.contacts([chart])
+        if not alone.problems and alone.refs != included[chart.ref]:
+            raise Unproven("the EHR does not obey _revinclude: not all contacts came along, or not the right ones")
+
+
+def _check_known(source: Source, search: Search) -> None:
+    """Where no contact came along at all, one that is known to exist must."""
+    if any(_included(source, search, charts_in(search.first.parts, source.rules)).values()):
+        return
+    for chart in source.known[:1]:
+        again = source.search("Patient", {"_id": chart.ref.removeprefix("Patient/"), **INCLUDE})
+        if not _included(source, again, charts_in(again.first.parts, source.rules)).get(chart.ref):
+            raise Unproven("the EHR does not obey _revinclude: the contact of a chart did not come along")
+
+
+def _included(source: Source, search: Search, charts: list[Chart]) -> dict[str, set[str]]:
+    """The contacts that came along on the first page, by chart."""
+    naming = Naming(source.rules, charts)
+    found: dict[str, set[str]] = {chart.ref: set() for chart in charts}
+    for part in records_in(search.first.parts):
+        if not isinstance(part, Broken):
+            record, chart = naming.adopt(part)
+            if chart in found:
+                found[chart].add(reference(record.resource))
+    return found

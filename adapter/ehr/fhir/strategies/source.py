@@ -1,0 +1,163 @@
+"""What every strategy asks with: one EHR, what it declares, what the profile knows about it, and how hard to ask."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+from adapter.core.search import SearchRules
+from adapter.ehr import Broken, Progress, ReadResult, Record
+from adapter.ehr.bundle import Part, Remark, reference
+from adapter.ehr.fhir.answer import Refused
+from adapter.ehr.fhir.capability import Capability
+from adapter.ehr.fhir.client import Client
+from adapter.ehr.fhir.contacts import (
+    ELSEWHERE,
+    Chart,
+    Contacts,
+    Naming,
+    charts_in,
+    named,
+    named_by,
+    patient_id,
+    sort_out,
+)
+from adapter.ehr.fhir.pace import Pace
+from adapter.ehr.fhir.paging import Page, Search
+from adapter.errors import SourceError
+
+KNOWN = 2
+"""Charts with contacts that a probe asks about: with one alone a list of two could not be told from a list of one."""
+_SAMPLE = 50
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+
+@dataclass(frozen=True)
+class Source:
+    """One EHR during one read. Strategies keep nothing; what several of them need is found out once, here."""
+
+    client: Client
+    pace: Pace
+    capability: Capability
+    rules: SearchRules
+    page_size: int
+
+    def search(self, kind: str, params: dict[str, str], *, count: int | None = None) -> Search:
+        """A search with the profile's own parameters; its first page is there. Raises SourceError."""
+        own = self.rules.params.get(kind, {})
+        return Search(self.client, kind, {**own, **params, "_count": str(count or self.page_size)})
+
+    def obeyed(self, kind: str, params: dict[str, str], needed: str) -> Search | None:
+        """The search, if the EHR obeys the parameter; None when it left it out or refused it."""
+        try:
+            search = self.search(kind, params)
+        except Refused:
+            return None
+        return search if search.honours(needed) else None
+
+    def patients(self, result: ReadResult, progress: Progress) -> Iterator[list[Part]]:
+        """Every Patient, page by page; sets the mark of Patient, and of RelatedPerson too: whatever is asked after
+        the search began is newer than it."""
+        search = self.search("Patient", {})
+        yield from walk("Patient", search, result, progress)
+        mark(result, search, "Patient", "RelatedPerson")
+
+    def contacts(self, charts: Sequence[Chart]) -> Contacts:
+        """Every contact on these charts, by one search; what goes wrong is told in ``problems``, never raised."""
+        found = Contacts()
+        try:
+            for page in self.search("RelatedPerson", self.by_charts(charts)).pages():
+                sort_out(page.parts, charts, self.rules, found)
+                if found.ignored:
+                    found.problems.append(
+                        f"GET RelatedPerson?patient: contacts of other charts came back for {named(charts)} and were "
+                        "dropped, so the EHR does not obey this search. Ask its support for a search of contacts by "
+                        "patient."
+                    )
+                    break
+        except SourceError as error:
+            found.problems.append(f"{error} (contacts of {named(charts)})")
+        return found
+
+    def by_charts(self, charts: Sequence[Chart]) -> dict[str, str]:
+        """The parameter that asks for the contacts of these charts."""
+        return {"patient": ",".join(patient_id(chart.ref) or "" for chart in charts)}
+
+    def at_once(self, ask: Callable[[Q], A], questions: Iterable[Q]) -> Iterator[A]:
+        """The answers in the order of the questions, as many at a time as the EHR bears."""
+        return self.pace.each(ask, questions)
+
+    @cached_property
+    def known(self) -> list[Chart]:
+        """Up to two charts that certainly have contacts, found by a search of contacts without any chart.
+
+        Empty when the EHR has no contacts or does not let itself be asked like that.
+        """
+        try:
+            first = self.search("RelatedPerson", {}, count=_SAMPLE).first
+        except SourceError:
+            return []
+        found: dict[str, Chart] = {}
+        for part in first.parts:
+            if isinstance(part, Record) and len(found) < KNOWN and (chart := self.chart_of(part)):
+                found.setdefault(chart.ref, chart)
+        return list(found.values())
+
+    def settle(self, part: Record | Broken, charts: Iterable[Chart] = ()) -> Record | Broken:
+        """A record tied to its chart and told apart, as the profile says; ``charts`` are those at hand.
+
+        Raises SourceError when the EHR has to be asked for the chart and does not answer.
+        """
+        if isinstance(part, Broken) or self.rules.is_plain:
+            return part
+        record, ref = Naming(self.rules, charts).adopt(part)
+        if ref != ELSEWHERE or (chart := self.chart_named(part)) is None:
+            return record
+        return Naming(self.rules, [chart]).adopt(part)[0]
+
+    def chart_of(self, contact: Record) -> Chart | None:
+        """The chart that a contact is on; None when it names none that can be found."""
+        _, ref = Naming(self.rules, ()).adopt(contact)
+        if ref == ELSEWHERE:
+            return self.chart_named(contact)
+        return Chart(ref) if patient_id(ref) else None
+
+    def chart_named(self, contact: Record) -> Chart | None:
+        """The one chart with the identifier by which a contact names it, asked of the EHR and checked.
+
+        None when there is none or more than one. Raises SourceError.
+        """
+        value = named_by(contact.resource, self.rules.patient_identifier)
+        search = self.search("Patient", {"identifier": f"{self.rules.patient_identifier}|{value}"})
+        found = [chart for page in search.pages() for chart in charts_in(page.parts, self.rules)]
+        having = [chart for chart in found if value in chart.identifiers]
+        return having[0] if len(having) == 1 else None
+
+
+def walk(kind: str, search: Search, result: ReadResult, progress: Progress) -> Iterator[list[Part]]:
+    """The pages of a search; remarks that put it in doubt go to ``result``."""
+    done = 0
+    for page in search.pages():
+        note_remarks(page, result)
+        done += sum(isinstance(part, Record) and reference(part.resource).startswith(f"{kind}/") for part in page.parts)
+        progress(f"{kind}s", done, page.total if page.total and page.total >= done else None)
+        yield page.parts
+
+
+def note_remarks(page: Page, result: ReadResult) -> None:
+    for part in page.parts:
+        if isinstance(part, Remark) and part.serious:
+            result.fail(f"{part.origin}: {part.problem}, so rows may be missing. Ask the EHR's support.")
+
+
+def records_in(parts: Iterable[Part]) -> Iterator[Record | Broken]:
+    """Everything but the remarks."""
+    return (part for part in parts if not isinstance(part, Remark))
+
+
+def mark(result: ReadResult, search: Search, *kinds: str) -> None:
+    """Sets the mark of types that were read to their end without a doubt."""
+    if result.complete and search.at is not None:
+        result.marks.update(dict.fromkeys(kinds, search.at))
