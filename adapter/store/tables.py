@@ -4,56 +4,10 @@
 rows. Times are UTC. The schema is created and changed by ``migrations/`` only.
 """
 
-from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Any
-
 import sqlalchemy as sa
 
-metadata = sa.MetaData(
-    naming_convention={
-        "ix": "ix_%(column_0_N_label)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-class Instant(sa.types.TypeDecorator[datetime]):
-    """An aware UTC datetime: timestamptz on PostgreSQL, sortable ISO-8601 text on SQLite."""
-
-    impl = sa.String(32)
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
-        if dialect.name == "postgresql":
-            return dialect.type_descriptor(sa.TIMESTAMP(timezone=True))
-        return dialect.type_descriptor(sa.String(32))
-
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> Any:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a naive datetime cannot be stored")
-        return value.astimezone(UTC) if dialect.name == "postgresql" else _stamp(value.astimezone(UTC))
-
-    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if isinstance(value, datetime):
-            return value.astimezone(UTC)
-        return datetime.fromisoformat(value)
-
-
-@lru_cache(maxsize=1024)
-def _stamp(value: datetime) -> str:
-    return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def _text(name: str, *args: Any, nullable: bool = False, **kwargs: Any) -> sa.Column[str]:
-    return sa.Column(name, sa.Text, *args, nullable=nullable, **kwargs)
-
+from adapter.store.columns import Instant, metadata
+from adapter.store.columns import text as _text
 
 practice = sa.Table(
     "practice",
