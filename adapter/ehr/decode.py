@@ -50,7 +50,8 @@ def decode(data: bytes, *, max_bytes: int = MAX_BYTES) -> Any:
     """The one JSON value in ``data`` (UTF-8, RFC 8259; a byte order mark is skipped).
 
     Raises Undecodable for invalid UTF-8, NaN and Infinity, lone surrogates, input that ends early, more than
-    ``max_bytes`` bytes, ``MAX_PARTS`` parts or ``MAX_DEPTH`` levels; DuplicateKeys for an object with a key twice (RFC 7493 §2.3).
+    ``max_bytes`` bytes, ``MAX_PARTS`` parts or ``MAX_DEPTH`` levels; DuplicateKeys for an object with a key twice
+    (RFC 7493 §2.3).
     """
     if len(data) > max_bytes:
         raise Undecodable(f"is larger than {max_bytes // (1024 * 1024)} MB")

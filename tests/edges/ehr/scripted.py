@@ -7,9 +7,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
 from socket import socket
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import orjson
@@ -31,7 +32,7 @@ class Reply:
     body: bytes | None = None
     cut: int | None = None
     drip: float = 0
-    wire: Callable[[BinaryIO, socket], None] | None = None
+    wire: Callable[[BufferedIOBase, socket], None] | None = None
 
 
 Fault = Callable[[Reply], None]
