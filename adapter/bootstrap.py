@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import sqlalchemy as sa
 
-from adapter.core.mapping import Mapper
+from adapter.core.mapping import Mapper, MappingProfile
 from adapter.core.widget import Widget, read_widget
 from adapter.ehr import Reader
 from adapter.ehr.fhir import FhirReader
@@ -161,7 +161,7 @@ class App:
             name=settings.name,
             policy=policy,
             zone=ZoneInfo(settings.time_zone),
-            reader=_reader(settings, self.clock),
+            reader=_reader(settings, profile, self.clock),
             mapper=Mapper(profile, base_url=base_url),
             rules_hash=hashlib.sha256(rules).hexdigest(),
         )
@@ -180,7 +180,7 @@ def actor() -> str:
         return "person:unknown"
 
 
-def _reader(settings: PracticeSettings, clock: Callable[[], datetime]) -> Reader:
+def _reader(settings: PracticeSettings, profile: MappingProfile, clock: Callable[[], datetime]) -> Reader:
     ehr = settings.ehr
     if isinstance(ehr, FilesEhr):
         return FilesReader(ehr.path)
@@ -192,6 +192,10 @@ def _reader(settings: PracticeSettings, clock: Callable[[], datetime]) -> Reader
         concurrency=ehr.concurrency,
         timeout_seconds=ehr.timeout_seconds,
         overlap_minutes=ehr.overlap_minutes,
+        strategy=ehr.strategy,
+        rules=profile.search,
         max_body_megabytes=ehr.max_body_megabytes,
+        max_pages=ehr.max_pages,
+        check_total=ehr.check_total,
         clock=clock,
     )

@@ -5,6 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from adapter.core.search import StrategyName
 from adapter.settings.sections import SecretSection, Section, WebUrl
 
 
@@ -27,7 +28,10 @@ class FhirEhr(SecretSection):
     concurrency: int = Field(default=4, ge=1, le=32)
     timeout_seconds: float = Field(default=30, gt=0, le=600)
     overlap_minutes: int = Field(default=10, ge=0, le=1440)
+    strategy: Literal["auto"] | StrategyName = "auto"
     max_body_megabytes: int = Field(default=64, ge=1, le=1024)
+    max_pages: int = Field(default=50_000, ge=1, le=10_000_000)
+    check_total: bool = True
 
     @model_validator(mode="after")
     def _token_where_needed(self) -> Self:
