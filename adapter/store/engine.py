@@ -111,6 +111,7 @@ def _sqlite(url: URL) -> sa.Engine:
             "journal_mode = WAL",
             "synchronous = FULL",
             "foreign_keys = ON",
+            "recursive_triggers = ON",  # or INSERT OR REPLACE deletes rows past the triggers that guard the audit trail
             "cache_size = -65536",
             "wal_autocheckpoint = 16384",
         ):

@@ -24,6 +24,7 @@ from adapter.store.engine import begin, read
 from tests.acceptance.adapter_cli import opens
 from tests.acceptance.adapter_cli import practice as practice_table
 from tests.acceptance.story_decided import ACCOUNTS, FINDINGS, WELCOMED
+from tests.edges.tampering import edit
 
 NOW = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
 DECIDED = (t.account, t.grant, t.effect, t.welcome, t.finding, t.audit)
@@ -177,8 +178,7 @@ def test_every_change_stands_in_an_audit_trail_that_shows_tampering(site: Site) 
     ended = next(row for row in rows if row.action == "end-grant")
     assert (ended.patient, ended.reason, ended.run) == ("Patient/okafor-ada", "authority-none", later["run"])
     assert ended.source == "RelatedPerson/okafor-ada-mother"
-    with begin(site.engine) as connection:
-        connection.execute(sa.update(t.audit).where(t.audit.c.seq == 3).values(reason="eligible, really"))
+    edit(site.engine, 3, reason="eligible, really")
     with pytest.raises(AssertionError):
         _verify_chain(site)
 

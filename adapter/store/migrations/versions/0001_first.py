@@ -12,6 +12,22 @@ depends_on = None
 
 INSTANT = sa.String(32).with_variant(sa.TIMESTAMP(timezone=True), "postgresql")
 
+# Nobody changes or deletes what stands in the audit trail, by mistake at least: whoever owns the database can drop a
+# trigger, and then the chain of hashes shows it. An INSERT fires none of them.
+APPEND_ONLY = {
+    "sqlite": [
+        f"CREATE TRIGGER audit_no_{name} BEFORE {name.upper()} ON audit "
+        "BEGIN SELECT RAISE(ABORT, 'the audit trail only grows'); END"
+        for name in ("update", "delete")
+    ],
+    "postgresql": [
+        "CREATE FUNCTION audit_only_grows() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'the audit trail only grows' USING ERRCODE = 'insufficient_privilege'; END $$",
+        "CREATE TRIGGER audit_only_grows BEFORE UPDATE OR DELETE OR TRUNCATE ON audit "
+        "FOR EACH STATEMENT EXECUTE FUNCTION audit_only_grows()",
+    ],
+}
+
 
 def upgrade() -> None:
     _facts()
@@ -227,6 +243,8 @@ def _audit() -> None:
         _text("detail"),
         _text("hash"),
     )
+    for statement in APPEND_ONLY[op.get_bind().dialect.name]:
+        op.execute(statement)
 
 
 def _text(name: str, nullable: bool = False, **options: Any) -> sa.Column[str]:
