@@ -30,9 +30,11 @@ POLICY: Dict = {
 def remember(old: Dict | None, new: Dict) -> Dict:
     """What is known of a record after reading it: damage hides nothing that was known, a lost Authority is not lost."""
     if new["damaged"]:
-        return {**(old or new), "damaged": True}
+        return {"last_authority": "unknown", **(old or new), "damaged": True}
     if "authority" not in new:
         return new
+    if new["chart"] is None and old:  # it still claims what it claimed where it was
+        new = {**new, "chart": old["chart"], "damaged": True}
     before = old["last_authority"] if old and old["chart"] == new["chart"] else "unknown"
     return {**new, "last_authority": before if new["authority"] == "unknown" else new["authority"]}
 
@@ -241,7 +243,7 @@ def _clearly_differ(one: Dict, other: Dict) -> bool:
         return True
     if one["born"] and other["born"] and one["born"][:4] != other["born"][:4]:
         return True
-    return not any(_alike(a, b) for a in one["names"] for b in other["names"])
+    return not any(alike(a, b) for a in one["names"] for b in other["names"])
 
 
 def _clearly_same(one: Dict, other: Dict) -> bool:
@@ -249,7 +251,7 @@ def _clearly_same(one: Dict, other: Dict) -> bool:
     return bool(one["names"]) and one["names"] == other["names"] and births and not _clearly_differ(one, other)
 
 
-def _alike(one: tuple[str, str], other: tuple[str, str]) -> bool:
+def alike(one: tuple[str, str], other: tuple[str, str]) -> bool:
     """Whether two names could be one person's: a given name that resembles the other's given or family name."""
     pairs = [(one[0], other[0]), (one[0], other[1]), (one[1], other[0])]
     return any(SequenceMatcher(None, a.casefold(), b.casefold()).ratio() >= 0.5 for a, b in pairs)
@@ -263,7 +265,7 @@ def _may_be_patient(one: Dict, chart: Dict, today: date) -> bool:
     if (one["role"] in KIN or _age(chart["born"], today) is None) and not agree:
         return False
     disagree = one["born"] and chart["born"] and one["born"][:4] != chart["born"][:4]
-    return not disagree and any(_alike(a, b) for a in one["names"] for b in chart["names"])
+    return not disagree and any(alike(a, b) for a in one["names"] for b in chart["names"])
 
 
 def _is_patient(one: Dict, chart: Dict) -> bool:

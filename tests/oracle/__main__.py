@@ -1,0 +1,68 @@
+"""Many random histories, compared with the oracle: ``python -m tests.oracle --steps 1000000 --seed 1``."""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+from tests.oracle.history import begin_history, random_round
+from tests.oracle.judge import Disagreement
+from tests.oracle.known import KNOWN
+from tests.oracle.site import make_template
+
+FAMILIES, ROUNDS = 20, 25
+
+
+def run(steps: int, seed: int, folder: Path, *, families: int = FAMILIES, rounds: int = ROUNDS) -> Counter[str]:
+    """Histories until so many steps are done; what was done and judged. Raises Disagreement, naming the history."""
+    template = make_template(folder)
+    done: Counter[str] = Counter()
+    number = 0
+    while done["steps"] < steps:
+        random = Random(f"{seed}/{number}")
+        history = begin_history(folder / str(number), template, random.choice, families=families, known=KNOWN)
+        try:
+            for _ in range(rounds):
+                random_round(history, random)
+        except Disagreement as error:
+            trail = "\n  ".join(history.trail[-60:])
+            error.add_note(f"in history {seed}/{number} of {families} families, after\n  {trail}")
+            raise
+        finally:
+            history.site.close()
+        done["steps"] += history.steps.total()
+        done["histories"] += 1
+        done.update(history.steps | history.judge.tally)
+        done.update({f"known disagreement: {kind}": count for kind, count in history.judge.excused.items()})
+        number += 1
+        for left in (folder / str(number - 1)).iterdir():
+            left.unlink()
+    return done
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.oracle", description=__doc__)
+    parser.add_argument("--steps", type=int, default=20_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--families", type=int, default=FAMILIES, help="per practice")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="per history")
+    options = parser.parse_args()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            done = run(options.steps, options.seed, Path(folder), families=options.families, rounds=options.rounds)
+        except Disagreement as error:
+            print(error, *error.__notes__, sep="\n")
+            return 1
+    seconds = time.monotonic() - began
+    for what, count in sorted(done.items(), key=lambda item: -item[1]):
+        print(f"{count:>12,}  {what}")
+    print(f"No disagreement with the oracle in {done['steps']:,} steps; {seconds:.0f} s, seed {options.seed}.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

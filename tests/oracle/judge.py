@@ -1,0 +1,268 @@
+"""Compares the product with the oracle after every step, and says what was asked, answered, and forbidden."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.message import EmailMessage
+from typing import Any
+
+from adapter.core.reasons import REASONS
+from adapter.store import tables as t
+from tests.oracle.known import special_case
+from tests.oracle.oracle import ACCESS, ALLOWED, EITHER, FORBIDDEN, NOTHING_NEW, POLICY, Dict, Oracle, key, remember
+from tests.oracle.site import Site
+
+OTHER_REASONS = {"", "first-run", "registered-again"}
+WELCOMED = {"queued", "held", "sending", "sent", "unknown", "failed"}
+SHUT = {"suspended", "closed"}
+
+
+class Disagreement(AssertionError):
+    """The product did what the oracle does not accept. ``kind`` names what, in a word."""
+
+    def __init__(self, kind: str, what: str) -> None:
+        self.kind = kind
+        super().__init__(f"{kind}: {what}")
+
+
+@dataclass
+class Snapshot:
+    """Where the product stands."""
+
+    keys: dict[str, str]
+    """Address key by account."""
+    active: dict[tuple[str, str], Any]
+    """Active grants by address key and chart id."""
+    grants: list[Any]
+    accounts: list[Any]
+
+    @classmethod
+    def of(cls, site: Site) -> "Snapshot":
+        accounts, grants = site.rows(t.account), site.rows(t.grant)
+        keys = {row.id: key(row.email) if "@" in row.email else row.email_key for row in accounts}
+        active = {
+            (keys[row.account_id], row.patient.removeprefix("Patient/")): row for row in grants if row.state == "active"
+        }
+        return cls(keys, active, grants, accounts)
+
+
+@dataclass
+class Judge:
+    """Remembers what the product was told, and asks the oracle about all that it did."""
+
+    site: Site
+    policy: Dict = field(default_factory=lambda: POLICY)
+    hold_first: bool = False
+    known: Mapping[str, str] = field(default_factory=dict)
+    """Disagreements that are known and only counted, by kind."""
+    excused: Counter[str] = field(default_factory=Counter)
+    tally: Counter[str] = field(default_factory=Counter)
+    told: Dict = field(default_factory=lambda: {"charts": {}, "contacts": {}})
+    """All that the product was ever told, read by read."""
+    decided: Dict = field(default_factory=lambda: {"charts": {}, "contacts": {}})
+    """The same, as of its last complete run."""
+    latest: datetime | None = None
+    """The latest time by which anything was decided."""
+    released: bool = False
+    before: Snapshot | None = None
+    at_decision: datetime | None = None
+    whole: bool = True
+    """Whether everything that was told has been decided."""
+    half: bool = False
+    """Whether something was told in a read that broke off, and nothing complete came since."""
+
+    def oracle(self, records: Dict, now: datetime) -> Oracle:
+        return Oracle(records, now, self.policy)
+
+    # What the product was told.
+
+    def hear(self, *, complete: bool) -> set[str]:
+        """Takes in what the last read gave; the charts in it. Gone is gone only after a complete read."""
+        charts = set()
+        for ref, record in self.site.ehr.look():
+            kind, _, id_ = ref.partition("/")
+            known = self.told["charts" if kind == "Patient" else "contacts"]
+            if record is not None:
+                charts.add(record.get("chart", id_))
+                known[id_] = remember(known.get(id_), record)
+            elif complete:
+                known.pop(id_, None)
+            self.whole = False
+        return charts
+
+    # After a sync, a review or a run about one person.
+
+    def judge_run(self, report: Mapping[str, Any], *, everyone: bool = True, review: bool = False) -> None:
+        """Every grant after a run, and what the run newly opened. A review reads nothing."""
+        complete = report["status"] in ("complete", "held")
+        if report["status"] == "failed" and not self.site.ehr.trouble.no_lookup:
+            self.disagree("failed-run", f"{report['problems']}")
+        heard = self.hear(complete=complete)
+        before, self.before = self.before, Snapshot.of(self.site)
+        oracle = self.oracle(self.told, self.site.local)
+        opened = [place for place in self.before.active if before is None or place not in before.active]
+        if opened and not complete:
+            self.disagree("opened-by-half-a-read", f"{opened} in a run that was {report['status']}")
+        if opened and review and self.half:
+            self.disagree("review-opens-half-a-read", f"{opened}, and the latest read was incomplete")
+        for place in opened:
+            self._judge_opened(oracle, place)
+        for place in self.before.active:
+            if (everyone or place[1] in heard) and oracle.explicitly_closed(*place):
+                self.disagree("explicit-no-stays-open", f"{place}: {self.show(place)}")
+        if not complete:
+            self.half = self.half or bool(heard)
+        elif everyone and not (review and self.half):
+            self._judge_everything(oracle, self.before)
+        self.latest = max(oracle.now, self.latest or oracle.now)
+        self._judge_states(self.before)
+
+    def _judge_everything(self, oracle: Oracle, after: Snapshot) -> None:
+        """After a run that left nothing undecided."""
+        self.decided = {kind: dict(records) for kind, records in self.told.items()}
+        self.at_decision, self.whole, self.half = oracle.now, True, False
+        for place, row in after.active.items():
+            self._judge_open(oracle, place, row)
+        self._judge_missing(oracle, after)
+
+    def _judge_opened(self, oracle: Oracle, place: tuple[str, str]) -> None:
+        answer, why = oracle.verdict(*place)
+        if answer in (FORBIDDEN, NOTHING_NEW):
+            kind = special_case(oracle, place) or "opened-what-is-forbidden"
+            self.disagree(kind, f"{place}: {why}; {self.show(place)}")
+        elif self.latest and oracle.now < self.latest:
+            answer, why = self.oracle(self.told, self.latest).verdict(*place)
+            if answer == FORBIDDEN:
+                self.disagree("clock-back-opens", f"{place} was {why} at {self.latest}; {self.show(place)}")
+
+    def _judge_open(self, oracle: Oracle, place: tuple[str, str], row: Any) -> None:
+        self.tally["grants judged"] += 1
+        answer, why = oracle.verdict(*place)
+        if answer == FORBIDDEN:
+            kind = special_case(oracle, place) or "open-what-is-forbidden"
+            self.disagree(kind, f"{place}: {why}; {self.show(place)}")
+        widest = oracle.widest_access(*place)
+        if ACCESS.index(row.access) > ACCESS.index(widest):
+            self.disagree("too-wide", f"{place} has {row.access}, may have {widest}; {self.show(place)}")
+
+    def _judge_missing(self, oracle: Oracle, after: Snapshot) -> None:
+        """What is clearly allowed is open, or a finding says why not; and who may open something has a Welcome."""
+        findings: list[Any] | None = None
+        open_for = {email for email, _ in after.active}
+        for place in oracle.allowed():
+            self.tally["clearly allowed"] += 1
+            if place in after.active:
+                continue
+            findings = findings or [row for row in self.site.rows(t.finding) if row.closed_at is None]
+            refs = {f"RelatedPerson/{one['id']}" for one in oracle.at_address[place[0]]} | {f"Patient/{place[1]}"}
+            if not any(row.patient in refs or row.contact in refs or row.email == place[0] for row in findings):
+                self.disagree("allowed-but-shut", f"{place}, and no finding says why; {self.show(place)}")
+            self.tally["allowed, but a finding says why not"] += 1
+        states = {row.id: row.state for row in self.site.rows(t.effect) if row.kind == "welcome"}
+        newest: dict[str, Any] = {}
+        for row in self.site.rows(t.welcome):
+            if row.account_id not in newest or newest[row.account_id].generation < row.generation:
+                newest[row.account_id] = row
+        for account in after.accounts:
+            if after.keys[account.id] in open_for and account.registered_at is None:
+                welcome = newest.get(account.id)
+                if welcome is None or states[welcome.effect_id] not in WELCOMED:
+                    self.disagree("no-welcome", f"{account.email_key} may open a chart")
+
+    def _judge_states(self, after: Snapshot) -> None:
+        """Every state has a reason that somebody can look up, and a shut account opens nothing."""
+        for row in [*after.accounts, *after.grants]:
+            if row.reason not in REASONS:
+                self.disagree("no-reason", f"{row}")
+        for row in self.site.rows(t.welcome):
+            if row.reason not in REASONS and row.reason not in OTHER_REASONS:
+                self.disagree("no-reason", f"{row}")
+        shut = {after.keys[row.id] for row in after.accounts if row.status in SHUT}
+        for place, row in after.active.items():
+            self.tally["states judged"] += 1
+            if place[0] in shut:
+                self.disagree("shut-account-opens", f"{place}")
+            if row.access == "none":
+                self.disagree("active-without-access", f"{place}")
+
+    # After a dry run, a delivery.
+
+    def judge_plan(self, shown: Mapping[str, Any]) -> None:
+        """After a complete run nothing is left to plan."""
+        self.site.ehr.look()
+        if shown["changes"]:
+            self.disagree("plans-twice", f"{shown['changes']}")
+
+    def judge_mail(self, left: list[EmailMessage], snapshot: Snapshot) -> None:
+        """Every mail that left was allowed when it left, goes to one person, and says nothing about a child."""
+        now = self.site.local
+        views = [self.told] if self.whole else [self.told, self.decided]
+        oracles = [self.oracle(view, now) for view in views]
+        then = self.at_decision or now
+        for message in left:
+            self.tally["mails judged"] += 1
+            email = key(str(message["To"].addresses[0].addr_spec))
+            if len(message["To"].addresses) != 1 or message["Cc"] or message["Bcc"]:
+                self.disagree("several-recipients", f"{message['To']}")
+            self._judge_content(message)
+            if not str(message["Message-ID"]).startswith("<welcome."):
+                continue
+            if self.hold_first and not self.released:
+                self.disagree("mail-before-release", email)
+            charts = [chart for address, chart in snapshot.active if address == email]
+            told, earlier = oracles[0], self.oracle(self.told, then)
+            if all(told.explicitly_closed(email, chart) for chart in charts):
+                in_time = all(earlier.explicitly_closed(email, chart) for chart in charts)
+                kind = "mail-against-explicit-no" if in_time else "mail-after-time-passed"
+                self.disagree(kind, self.show((email, "")))
+            elif not any(oracle.may_mail(email) for oracle in oracles):
+                in_time = not any(self.oracle(view, then).may_mail(email) for view in views)
+                kind = "mail-forbidden" if in_time else "mail-after-time-passed"
+                special = next(filter(None, (special_case(told, (email, chart)) for chart in charts)), "")
+                self.disagree(special or kind, self.show((email, "")))
+
+    def _judge_content(self, message: EmailMessage) -> None:
+        text = message.as_string()
+        for chart in self.told["charts"].values():
+            if chart["id"] in text or (chart["born"] and chart["born"] in text and len(chart["born"]) == 10):
+                self.disagree("mail-names-a-child", chart["id"])
+
+    def judge_portal(self) -> None:
+        """After a delivery that worked, the portal opens exactly what the store says."""
+        keys = Snapshot.of(self.site)
+        shut = {row.id for row in keys.accounts if row.status in SHUT}
+        wanted = {
+            (row.account_id, row.patient, row.access)
+            for row in keys.grants
+            if row.state == "active" and row.account_id not in shut
+        }
+        opens = self.site.portal_opens()
+        if opens != wanted:
+            waiting = [row for row in self.site.rows(t.effect) if row.kind == "account" and row.state == "queued"]
+            later = any(row.next_at > self.site.now for row in waiting)
+            kind = "portal-waits-for-the-clock" if later else "portal-differs"
+            self.disagree(kind, f"more: {opens - wanted}, less: {wanted - opens}")
+
+    # Saying so.
+
+    def disagree(self, kind: str, what: str) -> None:
+        if kind not in self.known:
+            raise Disagreement(kind, what)
+        self.excused[kind] += 1
+
+    def show(self, place: tuple[str, str]) -> str:
+        """The records the question was about."""
+        email, chart = place
+        near = [one for one in self.told["contacts"].values() if one["chart"] == chart or email == _key(one)]
+        lines = [str(self.site.local), str(self.told["charts"].get(chart)), *map(str, near)]
+        rows = [row for row in self.site.rows(t.grant) if row.patient == f"Patient/{chart}"]
+        return "\n  ".join([*lines, *map(str, rows)])
+
+
+def _key(contact: Dict) -> str:
+    email = contact["email"]
+    return key(email) if email and email.count("@") == 1 and " " not in email.strip() else ""
+
+
+__all__ = ["ALLOWED", "EITHER", "Disagreement", "Judge", "Snapshot"]

@@ -1,0 +1,181 @@
+"""The product as it is, around an EHR in memory: one practice on SQLite, a portal, and a courier for its mail."""
+
+import shutil
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from adapter.bootstrap import App, build
+from adapter.core.plan import Action
+from adapter.errors import DeliveryError, FatalError, RetriableError
+from adapter.jobs.deliver import DeliveryReport, deliver
+from adapter.jobs.practice import Practice
+from adapter.jobs.release import register, release
+from adapter.jobs.sync import Request, plan, sync
+from adapter.mail import Handed
+from adapter.portal.embedded import EmbeddedPortal
+from adapter.settings import load_settings
+from adapter.store import tables as t
+from adapter.store.engine import begin, make_engine, read
+from adapter.store.migrations import migrate
+from tests.oracle.ehr import Ehr
+
+PRACTICE = "main-street"
+START = datetime(2026, 5, 4, 14, 30, tzinfo=UTC)
+ZONE = "America/New_York"
+CONFIG = """
+[store]
+url = "sqlite:///{folder}/adapter.db"
+key_file = "{folder}/adapter.key"
+[[practice]]
+id = "{id}"
+name = "Main Street Pediatrics"
+time_zone = "{zone}"
+[practice.ehr]
+kind = "files"
+path = "{folder}"
+[practice.portal]
+registration_url = "https://portal.example/register"
+[practice.policy]
+{policy}
+"""
+Row = Any
+
+
+class Courier:
+    """Takes every mail; how it answers is set beforehand."""
+
+    def __init__(self) -> None:
+        self.answer = "sent"
+        self.left: list[EmailMessage] = []
+        """Mails that left, or may have left."""
+
+    def send(self, message: EmailMessage) -> Handed:
+        if self.answer == "down":
+            raise RetriableError("The mail server cannot be reached.")
+        if self.answer in ("refused", "later"):
+            raise DeliveryError("The mail server refused.", permanent=self.answer == "refused")
+        self.left.append(message)
+        return Handed.UNKNOWN if self.answer == "unknown" else Handed.SENT
+
+    def check(self) -> str:
+        return "ready"
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class Site:
+    """One practice in a folder of its own. ``now`` is the time there, and only ever moved from outside."""
+
+    def __init__(self, folder: Path, template: Path, policy: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(template, folder / "adapter.db")
+        config = folder / "config.toml"
+        config.write_text(CONFIG.format(folder=folder, id=PRACTICE, zone=ZONE, policy=policy))
+        self.now = START
+        self.ehr = Ehr()
+        self.courier = Courier()
+        self.app: App = build(load_settings(config), folder, clock=lambda: self.now)
+        self.practice: Practice = replace(self.app.practices[PRACTICE], reader=self.ehr)
+
+    @cached_property
+    def engine(self) -> sa.Engine:
+        _hurry(self.app.engine)
+        return self.app.engine
+
+    @property
+    def local(self) -> datetime:
+        """The time on the practice's wall."""
+        return self.now.astimezone(self.practice.zone)
+
+    def sync(self, request: Request) -> dict[str, Any]:
+        return sync(self.engine, self.practice, request, clock=lambda: self.now, progress=_quietly)
+
+    def plan(self) -> tuple[dict[str, Any], list[Action]]:
+        """What a sync would do now; changes nothing."""
+        actions: list[Action] = []
+        shown = plan(
+            self.engine,
+            self.practice,
+            Request(),
+            clock=lambda: self.now,
+            progress=_quietly,
+            take=actions.extend,
+        )
+        return shown, actions
+
+    def deliver(self) -> DeliveryReport:
+        return deliver(
+            self.engine,
+            portals=self.app.portals,
+            mailer=self.courier,
+            practices=self.app.identities,
+            key=self.app.key,
+            now=lambda: self.now,
+        )
+
+    def release(self) -> None:
+        """Lets the held Welcome emails of the latest run go."""
+        with read(self.engine) as connection:
+            latest = connection.scalar(sa.select(sa.func.max(t.run.c.id)))
+        if latest:
+            release(self.engine, latest, actor="person:admin", now=self.now)
+
+    def register(self, email: str) -> bool:
+        """Sends the Welcome email again; False when the product says that this would be pointless."""
+        try:
+            register(self.engine, PRACTICE, email, actor="person:admin", now=self.now)
+        except FatalError:
+            return False
+        return True
+
+    def sets_password(self, account: str) -> None:
+        """A parent follows the link: from now on the account is a registered one."""
+        with begin(self.engine) as connection:
+            connection.execute(
+                sa.update(t.account)
+                .where(t.account.c.id == account, t.account.c.status == "invited")
+                .values(status="registered", registered_at=self.now)
+            )
+
+    def rows(self, table: sa.Table) -> list[Row]:
+        with read(self.engine) as connection:
+            return list(connection.execute(sa.select(table)).all())
+
+    def portal_opens(self) -> set[tuple[str, str, str]]:
+        """Account, chart and access, as parents find them in the portal."""
+        portal = self.app.portals[PRACTICE]
+        assert isinstance(portal, EmbeddedPortal)
+        return {(one.key, chart.patient, chart.access) for one in portal.accounts() for chart in one.dependents}
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def make_template(folder: Path) -> Path:
+    """A migrated, empty database to copy for every site."""
+    path = folder / "template.db"
+    engine = make_engine(f"sqlite:///{path}")
+    migrate(engine)
+    engine.dispose()
+    return path
+
+
+def _hurry(engine: sa.Engine) -> None:
+    """Nothing here has to survive a power cut, so nothing waits for the disk."""
+
+    @sa.event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        connection.execute("PRAGMA synchronous = OFF")
+
+    engine.dispose()
+
+
+def _quietly(what: str, done: int, total: int | None) -> None:
+    """Nobody is watching."""
