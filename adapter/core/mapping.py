@@ -16,6 +16,7 @@ from adapter.core.fhirpath_plain import ExtensionOf
 from adapter.core.intake import Damaged, References, check, clean, convert, period_of, ref_of, source_of
 from adapter.core.kinship import RoleTables, role_of
 from adapter.core.people import language_of, mailbox_of, names_of, own_emails
+from adapter.core.search import SearchRules
 from adapter.core.shapes import Communication, ContactPoint, HumanName, Period, Shape
 
 FACTS_VERSION = 1
@@ -63,6 +64,7 @@ class MappingProfile(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     roles: RoleTables
     authorities: AuthorityTable = AuthorityTable()
     understood_modifiers: tuple[str, ...] = ()
+    search: SearchRules = SearchRules()
 
     @cached_property
     def hash(self) -> str:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from adapter.errors import Fault
 from adapter.profiles.folders import NAME
+from adapter.profiles.search import SearchTable
 
 NOT_RECORDED = "not-recorded"
 HELP = "docs/mappings.md explains every key."
@@ -77,6 +78,7 @@ class ProfileFile(Table):
     contact: ContactTable = ContactTable()
     roles: RolesTable
     authority: AuthorityForm
+    search: SearchTable = SearchTable()
 
 
 def read(path: Path, form: type[Form], faults: list[Fault]) -> Form | None:

@@ -37,6 +37,7 @@ def _profile(name: str, file: ProfileFile, path: Path, places: list[Path], fault
         roles=role_tables(file.roles, path, places, faults),
         authorities=authority_table(file.authority, path, faults),
         understood_modifiers=file.understood_modifier_extensions,
+        search=file.search.to_rules(),
     )
 
 

@@ -47,7 +47,14 @@ class Source:
     def search(self, kind: str, params: dict[str, str], *, count: int | None = None) -> Search:
         """A search with the profile's own parameters; its first page is there. Raises SourceError."""
         own = self.rules.params.get(kind, {})
-        return Search(self.client, kind, {**own, **params, "_count": str(count or self.page_size)})
+        search = Search(self.client, kind, {**own, **params, "_count": str(count or self.page_size)})
+        for name in own:
+            if not search.first.warned and not search.honours(name.split(":")[0]):
+                raise SourceError(
+                    f"GET {kind}: the EHR left out {name}, which the mapping profile asks for. Ask its support, or "
+                    "take it out of the profile: what it is for is then not read."
+                )
+        return search
 
     def obeyed(self, kind: str, params: dict[str, str], needed: str) -> Search | None:
         """The search, if the EHR obeys the parameter; None when it left it out or refused it."""
