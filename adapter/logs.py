@@ -37,6 +37,10 @@ class Event(StrEnum):
     EFFECT_FAILED = "effect-failed"
     RELEASED = "released"
     WIDGET_CHANGED = "widget-changed"
+    WEB_STARTED = "web-started"
+    WEB_FAILED = "web-failed"
+    PUSH_REFUSED = "push-refused"
+    PUSH_GIVEN_UP = "push-given-up"
     MIGRATED = "migrated"
     LIBRARY = "library"
     UNLISTED = "unlisted"
@@ -47,7 +51,7 @@ RUN_WORDS = frozenset(
 )
 STATES = (AccountStatus, GrantState, EffectState, WidgetState)
 RESOURCE_TYPES = frozenset({"Bundle", "CapabilityStatement", "Group", "OperationOutcome", "Patient", "RelatedPerson"})
-JOBS = frozenset({"sync", "reconcile", "deliver", "widgets", "review"})
+JOBS = frozenset({"sync", "reconcile", "deliver", "widgets", "review", "push"})
 LEVELS = frozenset({"debug", "info", "warning", "error", "critical"})
 _LOGGER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*){0,6}")
 

@@ -95,6 +95,10 @@ class JobScheduler:
             if job.entry.every:
                 self._lanes[job.practice].ask(job.entry.job)
 
+    def ask(self, practice: str, job: JobName) -> None:
+        """Has a job done beside the schedule, as soon as the practice's lane is free."""
+        self._lanes[practice].ask(job)
+
     def request_stop(self) -> None:
         """Makes ``run`` return soon; may be called from any thread."""
         self._stopping = True

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from adapter.core.widget import Widget
 from adapter.jobs.deliver import DeliveryReport, PracticeMail, deliver, deliver_widgets
+from adapter.jobs.nudges import work_off
 from adapter.jobs.practice import Practice
 from adapter.jobs.publish import watch
 from adapter.jobs.round import Round
@@ -78,6 +79,10 @@ def run_job(app: Assembled, practice: str, job: JobName) -> None:
             policy=app.practices[practice].policy,
             now=app.clock,
         )
+        return
+    if job is JobName.PUSH:
+        if work_off(app.engine, app.practices[practice], clock=app.clock):
+            deliver_all(app, practice)  # what was taken away must be seen in the portal now, not with the next round
         return
     request = Request(full=job is JobName.RECONCILE, review=job is JobName.REVIEW)
     report = sync(app.engine, app.practices[practice], request, clock=app.clock, progress=_quietly)

@@ -69,7 +69,7 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
     ]
     assert {fault.file for fault in faults} == {str(tmp_path / "clinic.toml")}
     assert all(fault.problem and fault.remedy for fault in faults)
-    assert "sync, reconcile, deliver, widgets, review" in str(caught.value)
+    assert "sync, reconcile, deliver, widgets, review, push" in str(caught.value)
 
 
 @pytest.mark.parametrize(
