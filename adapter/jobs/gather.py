@@ -21,6 +21,8 @@ from adapter.store.merge import Merger
 MISSING_FLOOR = 50
 MISSING_SHARE = 0.1
 """When more records than this are missing from a full read, the read is not believed."""
+WHOLE_TYPE = 10
+"""When so many contacts were known and none came at all, neither: a right that was taken away looks the same."""
 
 
 @dataclass
@@ -72,6 +74,8 @@ class Gatherer:
             self._missing(gathered, None)
         else:
             self._unknown_charts(gathered, charts_named)
+            if gathered.result.whole_charts:
+                self._missing(gathered, sorted(gathered.result.whole_charts))
 
     def family(self, ref: str) -> None:
         """Reads one chart, or the chart of one contact, with everybody on it."""
@@ -92,7 +96,7 @@ class Gatherer:
             known = facts.members_by_ref(connection, self.practice.id, [ref]).get(ref)
         if known and known.contact.patient:
             charts.add(known.contact.patient)
-        record = self.practice.reader.read_one(ref)
+        record = self.practice.reader.read_one(ref, chart=next(iter(charts), ""))
         if isinstance(record, Record):
             fact = self.practice.mapper.read(record.resource, record.origin)
             if isinstance(fact, Contact) and fact.patient:
@@ -156,10 +160,17 @@ class Gatherer:
         with self.transaction() as connection:
             known = facts.population(connection, self.practice.id)
             missing = facts.unseen(connection, self.practice.id, self.run, charts)
+            contacts = [ref for ref in missing if ref.startswith("RelatedPerson/")]
         if charts is None and known and not gathered.counts["patients"]:
             gathered.result.fail(
                 f"The EHR gave no patients where {known} were known. Nothing was changed; "
                 "check the EHR's address and permissions."
+            )
+            return
+        if charts is None and len(contacts) >= WHOLE_TYPE and not gathered.counts["contacts"]:
+            gathered.result.fail(
+                f"The EHR gave no contacts at all where {len(contacts)} were known. Nothing was revoked; "
+                "check the EHR's permission to read RelatedPerson, then sync again."
             )
             return
         if charts is None and len(missing) > max(MISSING_FLOOR, MISSING_SHARE * known):
@@ -168,11 +179,14 @@ class Gatherer:
                 "check the EHR's permissions, then sync again."
             )
             return
+        with self.transaction() as connection:
+            known_contacts = facts.members_by_ref(connection, self.practice.id, contacts)
+        on = {ref: member.contact.patient for ref, member in known_contacts.items()}
         back: list[Record | Broken] = []
         for number, ref in enumerate(missing):
             self.progress("missing records", number, len(missing))
             try:
-                record = self.practice.reader.read_one(ref)
+                record = self.practice.reader.read_one(ref, chart=on.get(ref, ""))
             except SourceError as error:
                 gathered.result.problems.append(f"{ref} is missing from the listing and could not be read: {error}")
                 continue

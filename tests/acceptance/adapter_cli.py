@@ -68,9 +68,9 @@ class Adapter:
         self.more = self.more if more is None else more
         self.config.write_text(practice("main-street", self.ehr, policy=self.policy, more=self.more))
 
-    def reads_http(self, base_url: str, **keys: int) -> None:
+    def reads_http(self, base_url: str, **keys: int | str) -> None:
         """Has the practice read a FHIR server."""
-        lines = [f"{key} = {value}" for key, value in keys.items()]
+        lines = [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
         self.configure(ehr="\n".join(['kind = "fhir"', f'base_url = "{base_url}"', *lines]))
 
     def export(self, resources: Iterable[Json], name: str = "all.ndjson") -> Path:
