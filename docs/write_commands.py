@@ -21,8 +21,10 @@ held for a human. `--json` prints one JSON document on stdout and nothing else; 
 
 def main() -> None:
     """Writes the file anew."""
-    commands = sorted(get_command(app).commands)  # type: ignore[attr-defined]
-    parts = [INTRODUCTION, _section("adapter", []), *(_section(f"adapter {name}", [name]) for name in commands)]
+    parts = [INTRODUCTION, _section("adapter", [])]
+    for name, command in sorted(get_command(app).commands.items()):  # type: ignore[attr-defined]
+        parts.append(_section(f"adapter {name}", [name]))
+        parts += [_section(f"adapter {name} {below}", [name, below]) for below in getattr(command, "commands", ())]
     TARGET.write_text("\n".join(parts), encoding="utf-8")
 
 

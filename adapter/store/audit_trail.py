@@ -60,9 +60,7 @@ def count(connection: sa.Connection, among: Sequence[str]) -> int:
 def rows(connection: sa.Connection, practice: str, *, page: int = PAGE) -> Iterator[Row]:
     """A practice's whole trail in order, a page at a time, as it is stored: whatever that may be."""
     audit = t.audit
-    # SQLite keeps times as text, and text that is no time must not end the check.
-    at: Any = sa.type_coerce(audit.c.at, sa.String) if connection.dialect.name == "sqlite" else audit.c.at
-    columns = [audit.c.seq, at, audit.c.hash, *(audit.c[name] for name in _ENTRY)]
+    columns = [audit.c.seq, _stored_at(connection), audit.c.hash, *(audit.c[name] for name in _ENTRY)]
     query = sa.select(*columns).where(audit.c.practice == practice).order_by(audit.c.seq)
     last = 0
     for seq, stored, hash_, *entry in connection.execute(query, execution_options={"yield_per": page}):
@@ -70,6 +68,11 @@ def rows(connection: sa.Connection, practice: str, *, page: int = PAGE) -> Itera
         last = seq if numbered else last + 1
         at_ = _time(stored) if numbered else None
         yield Row(practice, last, at_, AuditEntry(**dict(zip(_ENTRY, entry, strict=True))), hash_)
+
+
+def _stored_at(connection: sa.Connection) -> sa.ColumnElement[Any]:
+    """The time as it is stored: SQLite keeps text, and text that is no time must not end anybody's reading."""
+    return sa.type_coerce(t.audit.c.at, sa.String) if connection.dialect.name == "sqlite" else t.audit.c.at
 
 
 def _time(stored: Any) -> datetime | None:
@@ -92,7 +95,9 @@ def entries(
     """
     audit = t.audit
     columns = [
-        *(audit.c[name] for name in ("practice", "seq", "at", "actor", "run", "action", "account")),
+        *(audit.c[name] for name in ("practice", "seq")),
+        _stored_at(connection).label("at"),
+        *(audit.c[name] for name in ("actor", "run", "action", "account")),
         t.account.c.email,
         *(audit.c[name] for name in ("patient", "reason", "source", "detail", "hash")),
     ]
@@ -140,4 +145,5 @@ def _shape(row: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(detail, dict):
         detail = {"unreadable": row["detail"]}
     before, after = detail.pop("before", None), detail.pop("after", None)
-    return row | {"at": row["at"].isoformat(), "before": before, "after": after, "detail": detail}
+    at = _time(row["at"])
+    return row | {"at": at.isoformat() if at else str(row["at"]), "before": before, "after": after, "detail": detail}
