@@ -78,11 +78,13 @@ class Guard:
     """The configured EHR, and the further places its Bulk Data files may lie (``files``: host, or host and folder).
 
     A file elsewhere is fetched only when its place is listed, and the token goes along only to the EHR's own origin:
-    a listed storage host gets no token (https://hl7.org/fhir/uv/bulkdata/export.html, requiresAccessToken).
+    a listed storage host gets none (https://hl7.org/fhir/uv/bulkdata/export.html, requiresAccessToken), unless
+    ``files_get_token`` says that the practice wants it so.
     """
 
     base: Base
     files: tuple[Base, ...] = ()
+    files_get_token: bool = False
 
     def judge(self, url: str, *, file: bool = False) -> Verdict:
         """The one decision. ``file``: the address comes from an export's manifest, not from a search."""
@@ -91,7 +93,8 @@ class Guard:
         place = next((place for place in self.files if place.allows(url)), None) if file else None
         if place is None:
             return Verdict.REFUSED
-        return Verdict.TRUSTED if place.origin == self.base.origin else Verdict.OPEN
+        trusted = place.origin == self.base.origin or self.files_get_token
+        return Verdict.TRUSTED if trusted else Verdict.OPEN
 
     def may_fetch(self, url: str, *, file: bool = False) -> bool:
         """Whether ``url`` may be asked at all."""
