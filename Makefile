@@ -32,8 +32,9 @@ types: $(VENV)/.installed-dev ## Check types, strictly
 bench: $(VENV)/.installed-dev ## Measure speed and memory, as ratios inside one run
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-docs: $(VENV)/.installed ## Write docs/commands.md again from the commands' own help
+docs: $(VENV)/.installed-dev ## Write docs/commands.md and docs/ehr-faults.md again from what they describe
 	@$(BIN)/python docs/write_commands.py
+	@$(BIN)/python docs/write_faults.py
 
 # The virtual environment is made once, and installed into again only when what it depends on changed.
 $(VENV)/bin/python:

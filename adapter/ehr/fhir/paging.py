@@ -95,14 +95,15 @@ class Search:
             seen_pages.add(fingerprint)
 
     def _look_again(self, last: Page, matches: int, rows: int) -> None:
-        """A walk that ends on a full page short of the total may have lost its next link: the count is asked again.
+        """A walk that ends short of the total may have lost a next link: the count is asked for again.
 
-        Totals are wrong now and then, so a single one proves nothing. ``rows``: some servers count included rows too.
+        Totals are wrong now and then, so a single one proves nothing, and a walk of several pages whose last one is
+        merely shorter than the others has ended. ``rows``: some servers count included rows too.
         """
         total = self.first.total
         if total is None or total <= matches or total == rows or not self._client.check_total:
             return
-        if last.number > 1 and last.count(self._kind) < self.first.count(self._kind):
+        if last.number > 1 and 0 < last.count(self._kind) < self.first.count(self._kind):
             return
         _, bundle = self._fetch(self._address(_summary="count"), last.number + 1)
         again = bundle.value.get("total")

@@ -55,9 +55,10 @@ class ScriptedEhr:
         declares: frozenset[str] = ALL,
         obeys: frozenset[str] = ALL,
         self_links: bool = True,
+        totals: bool = False,
     ) -> None:
         self.resources = resources or []
-        self.declares, self.obeys, self.self_links = declares, obeys, self_links
+        self.declares, self.obeys, self.self_links, self.totals = declares, obeys, self_links, totals
         self.requests: list[str] = []
         self.tokens: set[str | None] = set()
         self._faults: list[tuple[str, int | None, Fault, list[int]]] = []
@@ -105,6 +106,8 @@ class ScriptedEhr:
                 {"resource": row, "search": {"mode": "include"}} for row in self.resources if chart_of(row) in charts
             ]
         bundle: Json = {"resourceType": "Bundle", "type": "searchset", "entry": entries, "link": []}
+        if self.totals:
+            bundle["total"] = len(rows)
         if self.self_links:
             bundle["link"].append({"relation": "self", "url": f"{self.base_url}/{path}?{urlencode(query)}"})
         if page * size < len(rows):
