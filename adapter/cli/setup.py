@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -116,18 +117,32 @@ def _show(checks: list[Check], times: list[dict[str, str]], json: bool) -> None:
 
 
 @app.command(rich_help_panel="Set up")
-def migrate(context: typer.Context) -> int:
+def migrate(
+    context: typer.Context,
+    grant: Annotated[
+        str | None,
+        typer.Option(
+            help="PostgreSQL: also give this role what the service needs; to the audit trail it can only add.",
+            metavar="ROLE",
+        ),
+    ] = None,
+) -> int:
     """Bring the database up to date after an update of the adapter. Make a backup first."""
+    from adapter.portal.embedded import tables as portal
     from adapter.settings import config_path, load_settings
     from adapter.store.engine import describe, make_engine
     from adapter.store.migrations import migrate as bring_up
     from adapter.store.migrations import pending
+    from adapter.store.roles import grant_to
 
     engine = make_engine(load_settings(config_path(context.obj)).store.url.get_secret_value())
     changed = pending(engine)
     bring_up(engine)
-    out.print(
-        f"{describe(engine)[:1].upper()}{describe(engine)[1:]} is up to date{'' if changed else ' already'}.",
-        markup=False,
-    )
+    where = describe(engine)
+    out.print(f"{where[:1].upper()}{where[1:]} is up to date{'' if changed else ' already'}.", markup=False)
+    if grant is not None:
+        if engine.dialect.name == "postgresql":
+            portal.metadata.create_all(engine)  # made on first use otherwise, which that role may not do
+        grant_to(engine, grant, portal.metadata.sorted_tables)
+        out.print(f"The role {grant} has what the service needs, and can only add to the audit trail.", markup=False)
     return DONE
