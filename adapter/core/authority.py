@@ -20,7 +20,10 @@ class AuthorityTable(msgspec.Struct, frozen=True):
     codes: dict[str, Authority | None] = {}
     """By code in lower case."""
     systems: frozenset[str] = frozenset()
-    """Where it names any, only Codings of these systems count; one without a system is never understood."""
+    """Where it names any, only Codings of these systems count; one without a system is never understood.
+
+    Codes that stand alone, and yes or no, always count: they have no system to go by.
+    """
 
 
 def authority_of(values: list[Any], known: AuthorityTable, path: str) -> tuple[Authority, str]:
@@ -31,7 +34,7 @@ def authority_of(values: list[Any], known: AuthorityTable, path: str) -> tuple[A
     if not values:
         return Authority.UNKNOWN, ""
     table = known.codes
-    if len(values) == 1 and type(values[0]) is str and (only := table.get(values[0].lower())) and not known.systems:
+    if len(values) == 1 and type(values[0]) is str and (only := table.get(values[0].lower())):
         return only, ""
     found: set[Authority | None] = set()
     words: list[str] = []
@@ -53,7 +56,7 @@ def _codes(value: Any, known: AuthorityTable, path: str) -> list[str]:
     if type(value) is bool and not _YES_OR_NO.isdisjoint(known.codes):
         value = "true" if value else "false"
     codings, text = parts_of(value, path, checked=False)
-    if systems:
+    if systems and type(value) is dict:
         counted = [coding for coding in codings if _counts(coding, systems, path)]
         return [clean(coding["code"], path) if "system" in coding else _NO_SYSTEM for coding in counted]
     codes = [clean(coding["code"], path) for coding in codings if "code" in coding] or [clean(text, path)]

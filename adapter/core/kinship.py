@@ -60,7 +60,7 @@ def role_of(values: list[Any], tables: RoleTables, path: str, *, checked: bool) 
     for value in values:
         codings, text = parts_of(value, path, checked=checked)
         for coding in codings:
-            kin.update(_roles_of_coding(coding, tables, path))
+            kin.update(roles_of(coding, tables, path))
         if text and (role := tables.words.get(fold(text))) is not None:
             kin.add(role)
         words.append(text or _words(codings))
@@ -84,8 +84,8 @@ def parts_of(value: Any, path: str, *, checked: bool) -> tuple[list[dict[str, An
     return [value], ""
 
 
-def _roles_of_coding(coding: dict[str, Any], tables: RoleTables, path: str) -> tuple[Role, ...]:
-    """What code and display say; ``unknown`` for a code that might say kin but that nobody mapped."""
+def roles_of(coding: dict[str, Any], tables: RoleTables, path: str) -> tuple[Role, ...]:
+    """What a Coding's code and display say; ``unknown`` for a code that might say kin but that nobody mapped."""
     system = coding.get("system", "")
     if system in tables.contact_systems:
         known = tables.codes.get(system, {}).get(coding.get("code", ""))

@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from adapter.errors import Fault
 from adapter.profiles.folders import NAME
@@ -13,7 +13,10 @@ from adapter.profiles.search import SearchTable
 NOT_RECORDED = "not-recorded"
 HELP = "docs/mappings.md explains every key."
 
-Expression = Annotated[str, Field(min_length=1, max_length=1000)]
+Expression = Annotated[
+    str, Field(min_length=1, max_length=1000), AfterValidator(lambda text: " ".join(text.split("\n")).strip())
+]
+"""FHIRPath; it may go over several lines."""
 RoleName = Literal[
     "self", "mother", "father", "parent", "step_parent", "foster_parent", "grandparent", "guardian",
     "sibling", "spouse", "child", "other_relative", "other", "unknown",

@@ -34,7 +34,9 @@ def concept(*codings: tuple[str, str], text: str = "") -> dict[str, Any]:
         ([concept((CUSTODY, "full")), concept(("", "full"))], U),
         ([concept((CUSTODY, "full")), {"text": "denied"}], J),
         ([{"coding": [{"display": "Mother"}]}, concept((CUSTODY, "full"))], J),
-        (["full"], U),
+        (["full"], J),
+        (["full", concept((CUSTODY, "denied"))], U),
+        (["new-code"], U),
     ],
 )
 def test_only_codings_of_the_named_systems_count(values: list[dict[str, Any]], authority: Authority) -> None:
