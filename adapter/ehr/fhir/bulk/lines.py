@@ -83,7 +83,7 @@ def blocks(pieces: Iterable[bytes], *, after: Place, max_line: int = MAX_LINE) -
             end, crc = end + cut, zlib.crc32(data, crc)
             del rest[:cut]
             yield Block(data, True, end, crc)
-        elif len(rest) > max_line:
+        if too_long is None and len(rest) > max_line:
             too_long = bytes(rest[:64])
     if too_long is not None or len(rest) > 0:
         yield Block(too_long or bytes(rest), too_long is None, end + len(rest), zlib.crc32(rest, crc))
