@@ -52,6 +52,8 @@ def serving(adapter: Adapter) -> Iterator[Service]:
     """Runs the service until the block ends."""
     (adapter.folder / "schedules").mkdir(exist_ok=True)
     (adapter.folder / "schedules" / "fast.toml").write_text(EVERY_SECOND)
+    if "[web]" not in adapter.config.read_text():
+        adapter.config.write_text("[web]\nport = 0\n" + adapter.config.read_text())
     with adapter.start("run") as process:
         service = Service(process)
         assert process.stderr
