@@ -1,6 +1,6 @@
 """The ``files`` reader: an EHR's export as a folder of .ndjson and .json files, resources or Bundles."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +13,10 @@ from adapter.errors import SourceError
 MAX_LINE = 16 * MEGABYTE
 PROGRESS_EVERY = 1000
 UNREAD = "which records it holds is not known"
+
+
+def _quietly(what: str, done: int, total: int | None) -> None:
+    """Nobody is watching."""
 
 
 class FilesReader:
@@ -36,7 +40,7 @@ class FilesReader:
     def read_family(self, result: ReadResult, *, patients: list[str]) -> Iterator[Record | Broken]:
         """Yields these charts and their contacts, and every broken place that may hide one of them."""
         wanted = frozenset(patients)
-        for part in self._scan(result, _quietly):
+        for part in self._scan(result):
             if isinstance(part, Broken):
                 if part.ref in wanted or not part.ref.startswith("Patient/"):
                     yield part
@@ -52,7 +56,7 @@ class FilesReader:
         if self._index is not None and self._index[0] == before and ref not in self._index[1]:
             return None
         result, refs, found, doubt = ReadResult(full=True), set(), None, ""
-        for part in self._scan(result, _quietly):
+        for part in self._scan(result):
             here = part.ref if isinstance(part, Broken) else reference(part.resource)
             if isinstance(part, Broken) and not here:
                 doubt = f"{part.origin} {part.problem}"
@@ -84,18 +88,24 @@ class FilesReader:
         size = sum(source.path.stat().st_size for source in found)
         return [Check("EHR folder", True, f"{len(found)} files to read, {size / MEGABYTE:.1f} MB")]
 
-    def _scan(self, result: ReadResult, progress: Progress) -> Iterator[Record | Broken]:
-        """Yields the whole folder, and tells ``result`` of everything that was not read."""
+    def listing(self, result: ReadResult) -> list[Source]:
+        """The files to read, in order; ``result`` is told what could not be listed."""
         result.strategy = "folder"
         try:
             found, problems = sources(self.folder)
         except Unreadable as error:
             result.fail(str(error))
-            return
+            return []
         for problem in problems:
             result.fail(problem)
+        return found
+
+    def read_files(
+        self, files: Iterable[Source], result: ReadResult, progress: Progress = _quietly
+    ) -> Iterator[Record | Broken]:
+        """Yields everything in these files, and tells ``result`` of everything that was not read."""
         count = 0
-        for source in found:
+        for source in files:
             try:
                 for part in self._lines(source) if source.by_lines else self._document(source):
                     if isinstance(part, Remark):
@@ -111,6 +121,9 @@ class FilesReader:
             except Unreadable as error:
                 result.fail(str(error))
         progress("records", count, count)
+
+    def _scan(self, result: ReadResult, progress: Progress = _quietly) -> Iterator[Record | Broken]:
+        return self.read_files(self.listing(result), result, progress)
 
     def _lines(self, source: Source) -> Iterator[Part]:
         with opened(source) as stream:
@@ -170,7 +183,3 @@ def _version(part: Record | Broken) -> datetime:
     except ValueError:
         return datetime.min.replace(tzinfo=UTC)
     return at.replace(tzinfo=at.tzinfo or UTC)
-
-
-def _quietly(what: str, done: int, total: int | None) -> None:
-    """Nobody is watching."""

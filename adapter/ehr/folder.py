@@ -3,7 +3,7 @@
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +49,25 @@ def sources(root: Path) -> tuple[list[Source], list[str]]:
     problems: list[str] = []
     _list(root, root.resolve(), "", found, problems, seen=set())
     return found, problems
+
+
+def shares(files: Sequence[Source], number: int) -> list[list[Source]]:
+    """The files in at most so many parts of about the same size, each in the order given; no part is empty."""
+    parts: list[list[Source]] = [[] for _ in range(min(number, len(files)))]
+    sizes = [0] * len(parts)
+    order = {source: position for position, source in enumerate(files)}
+    for source in sorted(files, key=_size, reverse=True):
+        least = min(range(len(parts)), key=lambda part: (sizes[part], len(parts[part])))
+        parts[least].append(source)
+        sizes[least] += _size(source)
+    return [sorted(part, key=order.__getitem__) for part in parts]
+
+
+def _size(source: Source) -> int:
+    try:
+        return source.path.stat().st_size
+    except OSError:  # whoever reads it will say so
+        return 0
 
 
 def _list(folder: Path, root: Path, prefix: str, found: list[Source], problems: list[str], seen: set[Path]) -> None:

@@ -1,47 +1,44 @@
-"""Intake beside the sync: a large export is read and mapped by a process of its own, on another core.
+"""Intake beside the sync: a large export is read and mapped by processes of their own, on other cores.
 
-The other process has no database and no network. It gets the folder and the mapping profile on its standard input and
-gives batches on its standard output. When either of the two dies, the other one meets the end of a pipe and stops.
+Each gets some of the files and the mapping profile, and gives batches.
 """
 
 import os
-import queue
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
 
 import msgspec
 
 from adapter.core.mapping import Mapper, MappingProfile
 from adapter.ehr import Reader, ReadResult
 from adapter.ehr.files import FilesReader
+from adapter.ehr.folder import Source, shares
 from adapter.errors import FatalError, SourceError
 from adapter.jobs.intake import Batch, intake
+from adapter.jobs.process import Answers, Process, orders
 
 WORTHWHILE = 20_000_000
-"""Bytes. Below, a sync is over before the other process has begun."""
-_LENGTH = 4
-_START = "import sys; sys.path[:] = sys.argv[1:]; from adapter.jobs.beside import main; main()"
+"""Bytes. Below, a sync is over before another process has begun."""
+MOST = 4
+"""So many processes read faster than one can write what they read into the database."""
 
 
 class _Order(msgspec.Struct, array_like=True):
-    """What the other process is to do."""
+    """What one other process is to do."""
 
     folder: str
+    files: list[tuple[str, str]]
+    """Path, and name inside the folder."""
     max_line: int
     max_file: int
     profile: MappingProfile
 
 
 class _End(msgspec.Struct, array_like=True, tag=True):
-    """The last thing it says: the read's result, or the class of the error that ended it."""
+    """The last thing one says: its part of the result, or the class of the error that ended it."""
 
     complete: bool
-    strategy: str
     problems: list[str]
     failed: str = ""
 
@@ -63,94 +60,67 @@ def is_worthwhile(reader: Reader, mapper: Mapper) -> bool:
 
 
 def intake_beside(reader: FilesReader, mapper: Mapper, result: ReadResult) -> Iterator[Batch]:
-    """As ``intake`` of everything in the reader's folder, with ``result`` filled at the end.
+    """As ``intake`` of everything in the reader's folder, by as many processes as there are cores and files.
 
-    Where no other process can be started, this one does it. Raises SourceError when the other one stopped early,
-    FatalError when it met an error of our own.
+    Their batches come by turns, so that the same folder always gives the same order. Where no other process can be
+    started, this one does it. Raises SourceError when another one stopped early, FatalError when it met an error of
+    our own.
     """
-    try:
-        process = _started()
-    except OSError:
-        yield from intake(reader.read(result, marks={}, progress=_quietly), mapper, result)
-        return
     result.full = True
-    assert process.stdin is not None and process.stdout is not None
-    try:
-        order = _Order(str(reader.folder), reader.max_line, reader.max_file, mapper.profile)
-        with suppress(BrokenPipeError):
-            _send(process.stdin, _to_bytes(order))
-        while True:
-            said = _received(process.stdout)
-            if isinstance(said, _Part):
-                yield said.batch
-                continue
-            if said is None:
-                raise SourceError("The process that read the export stopped early. Sync again.")
-            if said.failed:
-                raise FatalError(f"Reading the export stopped with {said.failed}.")
-            result.strategy = said.strategy
-            result.complete = result.complete and said.complete
-            result.problems += said.problems
+    files = reader.listing(result)
+    with ExitStack() as processes:
+        try:
+            parts = [
+                _batches(processes.enter_context(Process(__name__)), reader, part, mapper, result)
+                for part in shares(files, min(os.cpu_count() or 1, MOST))
+            ]
+        except OSError:
+            yield from intake(reader.read_files(files, result), mapper, result)
             return
-    finally:
-        process.kill()
-        with suppress(BrokenPipeError):
-            process.stdin.close()
-        process.stdout.close()
-        process.wait()
+        while parts:
+            for part in list(parts):
+                batch = next(part, None)
+                if batch is None:
+                    parts.remove(part)
+                else:
+                    yield batch
 
 
-def _started() -> subprocess.Popen[bytes]:
-    return subprocess.Popen(  # noqa: S603 - our own interpreter and our own module
-        [sys.executable, "-I", "-c", _START, *sys.path],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,  # a traceback could quote a record
-        start_new_session=True,  # Ctrl-C is for the sync, which then ends this process itself
-    )
+def _batches(
+    process: Process, reader: FilesReader, files: list[Source], mapper: Mapper, result: ReadResult
+) -> Iterator[Batch]:
+    """What one of them reads; it begins at once, not only when the first batch is asked for."""
+    names = [(str(source.path), source.name) for source in files]
+    process.send(_to_bytes(_Order(str(reader.folder), names, reader.max_line, reader.max_file, mapper.profile)))
+    return _received(process, result)
+
+
+def _received(process: Process, result: ReadResult) -> Iterator[Batch]:
+    while (message := process.receive()) is not None:
+        said: _Part | _End = _said(message)
+        if isinstance(said, _Part):
+            yield said.batch
+            continue
+        if said.failed:
+            raise FatalError(f"Reading the export stopped with {said.failed}.")
+        result.complete = result.complete and said.complete
+        result.problems += said.problems
+        return
+    raise SourceError("The process that read the export stopped early. Sync again.")
 
 
 def main() -> None:
-    """The other process: reads the order, writes batches and the end."""
-    order = _order_from(sys.stdin.buffer.read(int.from_bytes(sys.stdin.buffer.read(_LENGTH))))
+    """Another process: reads the order, writes batches and the end."""
+    order = _order_from(next(orders()))
     result = ReadResult(full=True)
-    # One batch may wait for the sync while the next one is made: the two never wait for each other for long.
-    waiting: queue.Queue[bytes] = queue.Queue(maxsize=1)
-    writer = threading.Thread(target=_write, args=(waiting,), daemon=True)
-    writer.start()
+    answers = Answers()
     failed = ""
     try:
         reader = FilesReader(Path(order.folder), max_line=order.max_line, max_file=order.max_file)
-        records = reader.read(result, marks={}, progress=_quietly)
+        records = reader.read_files([Source(Path(path), name) for path, name in order.files], result)
         for batch in intake(records, Mapper(order.profile), result):
-            waiting.put(_to_bytes(_Part(batch)))
+            answers.put(_to_bytes(_Part(batch)))
     except Exception as error:  # only its class: the message could quote a record
         failed = type(error).__name__
-    waiting.put(_to_bytes(_End(result.complete, result.strategy, result.problems, failed)))
-    waiting.put(b"")
-    writer.join()
-
-
-def _write(waiting: queue.Queue[bytes]) -> None:
-    try:
-        while data := waiting.get():
-            _send(sys.stdout.buffer, data)
-    except BrokenPipeError:
-        os._exit(1)  # nobody listens any more
-
-
-def _send(stream: IO[bytes], data: bytes) -> None:
-    stream.write(len(data).to_bytes(_LENGTH))
-    stream.write(data)
-    stream.flush()
-
-
-def _received(stream: IO[bytes]) -> _Part | _End | None:
-    head = stream.read(_LENGTH)
-    data = stream.read(int.from_bytes(head))
-    whole = len(head) == _LENGTH and len(data) == int.from_bytes(head)
-    return _said(data) if whole and data else None
-
-
-def _quietly(what: str, done: int, total: int | None) -> None:
-    """The sync tells how far it is, batch by batch."""
+    answers.put(_to_bytes(_End(result.complete, result.problems, failed)))
+    answers.close()

@@ -3,7 +3,7 @@
 import hashlib
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -20,13 +20,10 @@ class PlanSpool:
     They wait in an unnamed temporary file that only this process can read and that vanishes with it.
     """
 
-    def __init__(self, *, batch: int = 1000) -> None:
+    def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self._hash = hashlib.sha256()
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
-        self._pending: list[Action] = []
-        self._batch = batch
-        self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(list[Action]).decode
 
     def __enter__(self) -> Self:
@@ -37,31 +34,27 @@ class PlanSpool:
     ) -> None:
         self._file.close()
 
-    def add(self, actions: Iterable[Action]) -> None:
-        """Appends actions."""
-        for action in actions:
-            self.counts[action.action] += 1
-            self._pending.append(action)
-        if len(self._pending) >= self._batch:
-            self._flush()
+    def add(self, actions: bytes, counts: Mapping[str, int]) -> None:
+        """Appends actions as ``encode_actions`` writes them, with how many there are of each kind."""
+        number = sum(counts.values())
+        if not number:
+            return
+        self.counts.update(counts)
+        self._hash.update(memoryview(actions)[_head(number) :])
+        self._file.seek(0, 2)
+        self._file.write(len(actions).to_bytes(_LENGTH) + actions)
 
     def hash(self) -> str:
-        """SHA-256 (hex) over every action so far: the same plan has the same hash."""
-        self._flush()
+        """SHA-256 (hex) over every action so far: the same plan has the same hash, in whatever pieces it came."""
         return self._hash.hexdigest()
 
     def batches(self) -> Iterator[list[Action]]:
-        """Everything, in order."""
-        self._flush()
+        """Everything, in order, in the pieces in which it came."""
         self._file.seek(0)
         while head := self._file.read(_LENGTH):
             yield self._decode(self._file.read(int.from_bytes(head)))
 
-    def _flush(self) -> None:
-        if not self._pending:
-            return
-        data = self._encode(self._pending)
-        self._hash.update(data)
-        self._file.seek(0, 2)
-        self._file.write(len(data).to_bytes(_LENGTH) + data)
-        self._pending = []
+
+def _head(number: int) -> int:
+    """How many bytes MessagePack takes to say that a list of so many follows."""
+    return 1 if number < 16 else 3 if number < 1 << 16 else 5

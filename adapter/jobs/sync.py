@@ -16,11 +16,13 @@ from adapter.core.plan import Action, ActionKind
 from adapter.core.state import EffectKind, EffectState
 from adapter.ehr import Progress, ReadResult
 from adapter.errors import AdapterError
+from adapter.jobs.deciders import deciders
 from adapter.jobs.deciding import Decider
+from adapter.jobs.decisions import Terms
 from adapter.jobs.gather import Gathered, Gatherer
 from adapter.jobs.practice import Clock, Practice, Transaction
 from adapter.jobs.spool import PlanSpool
-from adapter.store import facts, findings, runs
+from adapter.store import accounts, facts, findings, runs
 from adapter.store import tables as t
 from adapter.store.apply import Applier
 from adapter.store.engine import begin
@@ -150,25 +152,24 @@ def _gather(run: _Run, transaction: Transaction, progress: Progress, alive: Call
 def _plan(connection: sa.Connection, run: _Run, spool: PlanSpool, progress: Progress) -> None:
     """Decides what is undecided and puts the actions that follow into the spool."""
     practice, state = run.practice, run.state
-    decider = Decider(
-        connection,
-        practice.id,
-        practice.policy,
-        run.now,
-        hold_welcome=practice.policy.hold_first_welcome and state.released_at is None,
-        only_restrict=not run.complete,
-        progress=progress,
-    )
     changed_rules = state.rules_hash != practice.rules_hash and not run.request.person
     charts = facts.undecided_charts(
         connection, practice.id, since=state.decided_run, today=run.now.date(), everything=changed_rules
     )
     if run.request.person:
         charts = sorted(set(charts) & set(run.gathered.charts))
-    decider.charts(charts)
-    for actions in decider.plan():
-        spool.add(actions)
-    decider.own_charts()
+    terms = Terms(
+        policy=practice.policy,
+        now=run.now,
+        hold_welcome=practice.policy.hold_first_welcome and state.released_at is None,
+        only_restrict=not run.complete,
+        first=not accounts.any_account(connection, practice.id),
+    )
+    with deciders(terms, len(charts)) as those:
+        decider = Decider(connection, practice.id, terms, those, progress)
+        decider.charts(charts)
+        decider.plan(spool)
+        decider.own_charts()
 
 
 def _apply(connection: sa.Connection, run: _Run, spool: PlanSpool, progress: Progress) -> None:

@@ -10,25 +10,26 @@ import sqlalchemy as sa
 from adapter.core.accounts import Member
 from adapter.core.decide import Outcome
 from adapter.core.facts import Contact, Patient
-from adapter.core.persons import name_key
 from adapter.store import tables as t
 from adapter.store.sql import batches, update_rows
-
-_encode = msgspec.json.Encoder().encode
-decode_patient = msgspec.json.Decoder(Patient).decode
-decode_contact = msgspec.json.Decoder(Contact).decode
-_decode_outcome = msgspec.json.Decoder(Outcome).decode
+from adapter.store.stored import (
+    StoredChart,
+    StoredMember,
+    decode_contact,
+    decode_outcome,
+    decode_patient,
+    encode,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """One chart as stored: the patient, everybody on it, and what was decided about each the last time."""
+    """One chart: the patient, everybody on it, and what was decided about each the last time."""
 
     ref: str
     patient: Patient | None
     contacts: tuple[Contact, ...]
     outcomes: dict[str, Outcome]
-    review_on: date | None
 
 
 def unseen(connection: sa.Connection, practice: str, run: int, charts: Sequence[str] | None = None) -> list[str]:
@@ -56,7 +57,7 @@ def remove(connection: sa.Connection, practice: str, run: int, refs: Sequence[st
         one = sa.and_(t.patient.c.practice == practice, t.patient.c.ref == ref)
         known = connection.scalar(sa.select(t.patient.c.facts).where(one))
         if known is not None:
-            gone = _encode(msgspec.structs.replace(decode_patient(known), active=False)).decode()
+            gone = encode(msgspec.structs.replace(decode_patient(known), active=False)).decode()
             values = {"facts": gone, "hash": "gone", "updated": None, "changed_run": run, "seen_run": run}
             connection.execute(sa.update(t.patient).where(one).values(values))
 
@@ -85,62 +86,76 @@ def undecided_charts(
     return sorted(refs)
 
 
+def stored_charts(connection: sa.Connection, practice: str, refs: Sequence[str]) -> list[StoredChart]:
+    """These charts with their contacts as their rows hold them, in the order given; at most one batch."""
+    of_patients = sa.select(t.patient.c.ref, t.patient.c.facts, t.patient.c.review_on).where(
+        t.patient.c.practice == practice, t.patient.c.ref.in_(refs)
+    )
+    columns = (t.contact.c.patient, t.contact.c.ref, t.contact.c.facts, t.contact.c.outcome)
+    of_contacts = sa.select(*columns).where(t.contact.c.practice == practice, t.contact.c.patient.in_(refs))
+    charts = {ref: StoredChart(ref, None, None, []) for ref in refs}
+    for ref, facts, review_on in connection.execute(of_patients).all():
+        charts[ref].patient, charts[ref].review_on = facts, review_on
+    for chart, ref, facts, outcome in connection.execute(of_contacts).all():
+        charts[chart].contacts.append((ref, facts, outcome))
+    return list(charts.values())
+
+
 def load_charts(connection: sa.Connection, practice: str, refs: Sequence[str]) -> Iterator[Chart]:
-    """These charts with their contacts, a batch at a time, in the order given."""
+    """These charts with their contacts and outcomes, a batch at a time, in the order given."""
     for batch in batches(refs):
-        of_patients = sa.select(t.patient.c.ref, t.patient.c.facts, t.patient.c.review_on).where(
-            t.patient.c.practice == practice, t.patient.c.ref.in_(batch)
-        )
-        columns = (t.contact.c.patient, t.contact.c.ref, t.contact.c.facts, t.contact.c.outcome)
-        of_contacts = sa.select(*columns).where(t.contact.c.practice == practice, t.contact.c.patient.in_(batch))
-        patients = {ref: (facts, review_on) for ref, facts, review_on in connection.execute(of_patients).all()}
-        contacts: dict[str, list[tuple[str, str, str | None]]] = {}
-        for chart, *row in connection.execute(of_contacts).all():
-            contacts.setdefault(chart, []).append((row[0], row[1], row[2]))
-        for ref in batch:
-            facts, review_on = patients.get(ref, (None, None))
-            rows = contacts.get(ref, [])
+        for stored in stored_charts(connection, practice, batch):
             yield Chart(
-                ref,
-                decode_patient(facts) if facts is not None else None,
-                tuple([decode_contact(facts) for _, facts, _ in rows]),
-                {ref: _decode_outcome(outcome) for ref, _, outcome in rows if outcome},
-                review_on,
+                stored.ref,
+                decode_patient(stored.patient) if stored.patient is not None else None,
+                tuple([decode_contact(facts) for _, facts, _ in stored.contacts]),
+                {ref: decode_outcome(outcome) for ref, _, outcome in stored.contacts if outcome},
             )
 
 
 def save_outcomes(
     connection: sa.Connection,
     practice: str,
-    outcomes: Sequence[tuple[str, Outcome]],
+    outcomes: Sequence[tuple[str, str]],
     reviews: Sequence[tuple[str, date | None]],
 ) -> None:
-    """Keeps what was decided about each contact, and when each chart is due for review."""
+    """Keeps what was decided about each contact (JSON of an ``Outcome``), and when each chart is due for review."""
     key = ("practice", "ref")
-    rows = [(_encode(outcome).decode(), practice, ref) for ref, outcome in outcomes]
-    update_rows(connection, t.contact, key, ("outcome", *key), rows)
-    days = [(day, practice, ref) for ref, day in reviews]
-    update_rows(connection, t.patient, key, ("review_on", *key), days)
+    update_rows(connection, t.contact, key, ("outcome", *key), [(outcome, practice, ref) for ref, outcome in outcomes])
+    update_rows(connection, t.patient, key, ("review_on", *key), [(day, practice, ref) for ref, day in reviews])
+
+
+def stored_members(
+    connection: sa.Connection, practice: str, email_keys: Sequence[str]
+) -> dict[str, list[StoredMember]]:
+    """Every contact with one of these addresses as its row holds it, by address."""
+    found: dict[str, list[StoredMember]] = {key: [] for key in email_keys}
+    for key, member in _stored(connection, practice, t.contact.c.email_key, email_keys):
+        found[key].append(member)
+    return found
+
+
+def stored_members_by_ref(connection: sa.Connection, practice: str, refs: Sequence[str]) -> list[StoredMember]:
+    """These contacts as their rows hold them now."""
+    return [member for _, member in _stored(connection, practice, t.contact.c.ref, refs)]
 
 
 def members_of(connection: sa.Connection, practice: str, email_keys: Sequence[str]) -> dict[str, list[Member]]:
     """Every contact with one of these addresses, by address."""
-    found: dict[str, list[Member]] = {key: [] for key in email_keys}
-    for member in _members(connection, practice, t.contact.c.email_key, email_keys):
-        found[member.contact.email_key].append(member)
-    return found
+    found = stored_members(connection, practice, email_keys)
+    return {key: [member.decode() for member in members] for key, members in found.items()}
 
 
 def members_by_ref(connection: sa.Connection, practice: str, refs: Sequence[str]) -> dict[str, Member]:
     """These contacts as they are now."""
-    return {member.contact.ref: member for member in _members(connection, practice, t.contact.c.ref, refs)}
+    return {ref: member.decode() for ref, member in _stored(connection, practice, t.contact.c.ref, refs)}
 
 
 def members_by_name(connection: sa.Connection, practice: str, names: Sequence[str]) -> dict[str, list[Member]]:
     """Contacts by ``core.persons.name_key``."""
     found: dict[str, list[Member]] = {}
-    for member in _members(connection, practice, t.contact.c.name_key, names):
-        found.setdefault(name_key(member.contact.names), []).append(member)
+    for name, member in _stored(connection, practice, t.contact.c.name_key, names):
+        found.setdefault(name, []).append(member.decode())
     return found
 
 
@@ -172,15 +187,11 @@ def any_known(connection: sa.Connection, practice: str) -> bool:
     )
 
 
-def _members(
+def _stored(
     connection: sa.Connection, practice: str, column: sa.Column[str], values: Sequence[str]
-) -> Iterator[Member]:
+) -> Iterator[tuple[str, StoredMember]]:
     for batch in batches([value for value in values if value]):
-        query = sa.select(t.contact.c.facts, t.contact.c.outcome).where(
-            t.contact.c.practice == practice, column.in_(batch)
-        )
-        for facts, outcome in connection.execute(query).all():
-            yield Member(
-                decode_contact(facts),
-                _decode_outcome(outcome) if outcome else Outcome(("internal-error",), current=True),
-            )
+        query = sa.select(column, t.contact.c.facts, t.contact.c.outcome)
+        here = query.where(t.contact.c.practice == practice, column.in_(batch))
+        for value, facts, outcome in connection.execute(here).all():
+            yield value, StoredMember(facts, outcome)

@@ -6,12 +6,9 @@ from typing import Self
 
 import msgspec
 
-from adapter.core.facts import Contact, Fact, Patient
+from adapter.core.facts import Contact, Fact
 from adapter.core.persons import name_key
-
-encode = msgspec.json.Encoder().encode
-decode_patient = msgspec.json.Decoder(Patient).decode
-decode_contact = msgspec.json.Decoder(Contact).decode
+from adapter.store.stored import decode_contact, decode_patient, encode
 
 
 class Incoming(msgspec.Struct, frozen=True, gc=False, array_like=True):

@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from adapter.core.facts import Authority, Contact, Fact, Patient, Quarantined
 from adapter.store import tables as t
 from adapter.store.facts import mark_changed
-from adapter.store.incoming import Incoming, decode_contact, decode_patient, encode
+from adapter.store.incoming import Incoming
 from adapter.store.sql import batches, insert_rows
+from adapter.store.stored import decode_contact, decode_patient, encode
 
 _TABLES = {"Patient": t.patient, "RelatedPerson": t.contact}
 _TWO_COPIES = "the EHR gave two different copies of this record"

@@ -1,10 +1,11 @@
-"""Intake by a process of its own gives what intake in this process gives, and neither outlives the other."""
+"""Intake by processes of their own gives what intake in this process gives, and none outlives the other."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 from itertools import islice
@@ -13,9 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from adapter.core.facts import Quarantined
 from adapter.core.mapping import Mapper
 from adapter.ehr import ReadResult
 from adapter.ehr.files import FilesReader
+from adapter.ehr.folder import Source, shares
 from adapter.errors import SourceError
 from adapter.jobs import beside
 from adapter.jobs.beside import intake_beside, is_worthwhile
@@ -52,21 +55,59 @@ def in_this_process(folder: Path, mapper: Mapper) -> tuple[list[Batch], ReadResu
     return list(intake(records, mapper, result)), result
 
 
+def together(batches: list[Batch]) -> tuple[list[str], list[Quarantined], Counter[str], int]:
+    """What came, in whatever batches and order."""
+    ignored: Counter[str] = Counter()
+    for batch in batches:
+        ignored.update(batch.ignored)
+    return (
+        sorted(f"{item.ref} {item.hash} {item.facts} {item.origin}" for batch in batches for item in batch.incoming),
+        sorted((record for batch in batches for record in batch.damaged), key=lambda record: record.origin),
+        ignored,
+        sum(batch.resources for batch in batches),
+    )
+
+
 def by_another(folder: Path, mapper: Mapper) -> tuple[list[Batch], ReadResult]:
     result = ReadResult(full=False)
     return list(intake_beside(FilesReader(folder), mapper, result)), result
 
 
-def test_another_process_reads_the_same(tmp_path: Path, mapper: Mapper) -> None:
+def test_other_processes_read_the_same(tmp_path: Path, mapper: Mapper) -> None:
     write_ndjson(tmp_path, (resource for family in story(TODAY) for resource in family.resources))
     (tmp_path / "more.ndjson").write_text(
         '{"resourceType": "Observation", "id": "1"}\n{"resourceType": "Patient"}\n{"a":'
     )
-    here, there = in_this_process(tmp_path, mapper), by_another(tmp_path, mapper)
-    assert here == there
-    (batch,), result = there
-    assert batch.incoming and len(batch.damaged) == 2 and sum(batch.ignored.values()) == 1
-    assert result.full and not result.complete and len(result.problems) == 1
+    (tmp_path / "late.ndjson.gz").write_bytes(b"not gzip")
+    (here, of_here), (there, of_there) = in_this_process(tmp_path, mapper), by_another(tmp_path, mapper)
+    assert of_here.full and of_there.full and not of_here.complete and not of_there.complete
+    assert sorted(of_here.problems) == sorted(of_there.problems) and len(of_there.problems) == 2
+    assert of_here.strategy == of_there.strategy
+    assert together(here) == together(there)
+    incoming, damaged, ignored, resources = together(there)
+    assert incoming and len(damaged) == 2 and ignored.total() == 1
+    assert resources == len(incoming) + len(damaged) + ignored.total()
+
+
+def test_the_order_of_batches_is_always_the_same(large: Path, mapper: Mapper) -> None:
+    first, second = ([batch.incoming[0].ref for batch in by_another(large, mapper)[0]] for _ in range(2))
+    assert first == second and len(first) > 3
+
+
+def test_every_file_belongs_to_exactly_one_share(tmp_path: Path) -> None:
+    files = []
+    for number, size in enumerate((5, 900, 30, 800, 31, 0)):
+        path = tmp_path / f"{number}.ndjson"
+        path.write_text("x" * size)
+        files.append(Source(path, path.name))
+    gone = Source(tmp_path / "gone.ndjson", "gone.ndjson")
+    for number in (1, 2, 3, 7, 12):
+        parts = shares([*files, gone], number)
+        assert len(parts) == min(number, 7) and all(parts)
+        assert sorted(source.name for part in parts for source in part) == sorted(s.name for s in [*files, gone])
+    large, other = shares(files, 2)
+    assert [source.name for source in large] == ["1.ndjson"] and other == [s for s in files if s not in large]
+    assert shares([], 2) == []
 
 
 def test_a_folder_that_is_not_there_is_an_incomplete_read(tmp_path: Path, mapper: Mapper) -> None:
@@ -87,8 +128,8 @@ def test_only_a_large_folder_of_files_is_worth_another_process(
 def test_a_reading_process_that_is_killed_makes_the_read_fail(large: Path, mapper: Mapper) -> None:
     batches = intake_beside(FilesReader(large), mapper, ReadResult(full=True))
     next(batches)
-    (child,) = children_of(os.getpid())
-    os.kill(child, signal.SIGKILL)
+    for child in children_of(os.getpid()):
+        os.kill(child, signal.SIGKILL)
     with pytest.raises(SourceError, match="stopped early"):
         list(batches)
 
@@ -106,12 +147,13 @@ def test_no_reading_process_outlives_a_sync_that_was_killed(large: Path) -> None
         [sys.executable, "-c", PARENT, str(large)], env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE
     ) as sync:
         assert sync.stdout is not None and sync.stdout.readline() == b"reading\n"
-        (child,) = children_of(sync.pid)
+        children = children_of(sync.pid)
+        assert children
         sync.kill()
     deadline = time.monotonic() + 20
-    while time.monotonic() < deadline and is_running(child):
+    while time.monotonic() < deadline and any(map(is_running, children)):
         time.sleep(0.05)
-    assert not is_running(child)
+    assert not any(map(is_running, children))
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,110 @@
+"""Deciding and planning a batch, from rows to rows: pure functions, so that any process can do it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date, datetime
+
+import msgspec
+
+from adapter.core.accounts import decide_account, nobody
+from adapter.core.decide import Outcome, decide_chart
+from adapter.core.facts import Contact, Role
+from adapter.core.findings import Finding, account_findings, chart_findings
+from adapter.core.persons import name_key
+from adapter.core.plan import Action, plan_account
+from adapter.core.policy import Policy
+from adapter.store.stored import (
+    StoredAddress,
+    StoredChart,
+    StoredMember,
+    decode_contact,
+    decode_outcome,
+    decode_patient,
+    encode,
+)
+
+encode_actions = msgspec.msgpack.Encoder().encode
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """By what a run decides."""
+
+    policy: Policy
+    now: datetime
+    """Aware, in the practice's time zone."""
+    hold_welcome: bool
+    only_restrict: bool
+    first: bool
+    """There are no accounts yet."""
+
+
+class DecidedCharts(msgspec.Struct, gc=False, array_like=True):
+    """What follows from a batch of charts."""
+
+    outcomes: list[tuple[str, str]]
+    """Contact reference and outcome (JSON) where it is another one than before."""
+    reviews: list[tuple[str, date | None]]
+    """Chart and the day on which time alone may change it, where that is another one than before."""
+    found: list[Finding]
+    addresses: set[str]
+    """The e-mail keys of everybody on these charts."""
+    own_charts: set[str]
+    """Contacts that are the patient, or were."""
+    names: set[str]
+    """``name_key`` of everybody else, when there are accounts already."""
+
+
+class PlannedAccounts(msgspec.Struct, gc=False, array_like=True):
+    """What follows for a batch of addresses: ``actions`` as ``encode_actions`` writes them."""
+
+    actions: bytes
+    counts: dict[str, int]
+    found: list[Finding]
+
+
+def decide_charts(charts: Sequence[StoredChart], terms: Terms) -> DecidedCharts:
+    """Decides each chart by itself. Outcomes that stay are not repeated."""
+    decided = DecidedCharts([], [], [], set(), set(), set())
+    for chart in charts:
+        patient = decode_patient(chart.patient) if chart.patient is not None else None
+        contacts = tuple([decode_contact(facts) for _, facts, _ in chart.contacts])
+        decision = decide_chart(patient, contacts, terms.policy, terms.now)
+        decided.found += chart_findings(chart.ref, patient, contacts, decision)
+        # An incomplete run opens nothing, so what was due for it is due for the next one too.
+        if patient is not None and decision.review_on != chart.review_on and not terms.only_restrict:
+            decided.reviews.append((chart.ref, decision.review_on))
+        for contact, (ref, _, before) in zip(contacts, chart.contacts, strict=True):
+            outcome = decision.outcomes[contact.ref]
+            encoded = encode(outcome).decode()
+            if encoded != before:
+                decided.outcomes.append((ref, encoded))
+            if contact.email_key:
+                decided.addresses.add(contact.email_key)
+            was = outcome if encoded == before or not before else decode_outcome(before)
+            if own_chart(contact, outcome) or own_chart(contact, was):
+                decided.own_charts.add(ref)
+            elif not terms.first:
+                decided.names.add(name_key(contact.names))
+    return decided
+
+
+def plan_accounts(
+    addresses: Sequence[StoredAddress], contacts_now: Sequence[StoredMember], terms: Terms
+) -> PlannedAccounts:
+    """Decides each address by itself and plans the difference; ``contacts_now`` is as in ``plan_account``."""
+    actions: list[Action] = []
+    found: list[Finding] = []
+    now = {member.contact.ref: member for member in map(StoredMember.decode, contacts_now)}
+    for address in addresses:
+        members = [member.decode() for member in address.members]
+        decision = decide_account(address.email_key, members) if members else nobody(address.email_key)
+        found += account_findings(decision)
+        actions += plan_account(
+            decision, address.account, now, hold_welcome=terms.hold_welcome, only_restrict=terms.only_restrict
+        )
+    return PlannedAccounts(encode_actions(actions), Counter(str(action.action) for action in actions), found)
+
+
+def own_chart(contact: Contact, outcome: Outcome) -> bool:
+    """Whether the contact is the patient, or is said to be."""
+    return contact.role is Role.SELF or outcome.is_self

@@ -1,0 +1,44 @@
+"""Facts and outcomes as their rows hold them, undecoded. Light to import: a process that only decides takes these."""
+
+from datetime import date
+
+import msgspec
+
+from adapter.core.accounts import Member
+from adapter.core.decide import Outcome
+from adapter.core.facts import Contact, Patient
+from adapter.core.state import Account
+
+encode = msgspec.json.Encoder().encode
+decode_patient = msgspec.json.Decoder(Patient).decode
+decode_contact = msgspec.json.Decoder(Contact).decode
+decode_outcome = msgspec.json.Decoder(Outcome).decode
+_UNDECIDED = Outcome(("internal-error",), current=True)
+
+
+class StoredChart(msgspec.Struct, gc=False, array_like=True):
+    """One chart: the patient's facts, and everybody on it as ``(reference, facts, outcome)``; each JSON or None."""
+
+    ref: str
+    patient: str | None
+    review_on: date | None
+    contacts: list[tuple[str, str, str | None]]
+
+
+class StoredMember(msgspec.Struct, gc=False, array_like=True):
+    """One contact with what its chart's rules said the last time."""
+
+    facts: str
+    outcome: str | None
+
+    def decode(self) -> Member:
+        """A contact that was never decided may open nothing."""
+        return Member(decode_contact(self.facts), decode_outcome(self.outcome) if self.outcome else _UNDECIDED)
+
+
+class StoredAddress(msgspec.Struct, gc=False, array_like=True):
+    """One e-mail address: every contact that has it, and its account."""
+
+    email_key: str
+    members: list[StoredMember]
+    account: Account | None
