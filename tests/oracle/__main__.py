@@ -13,7 +13,7 @@ from tests.oracle.judge import Disagreement
 from tests.oracle.known import KNOWN
 from tests.oracle.site import make_template
 
-FAMILIES, ROUNDS = 20, 25
+FAMILIES, ROUNDS = 40, 20
 
 
 def run(steps: int, seed: int, folder: Path, *, families: int = FAMILIES, rounds: int = ROUNDS) -> Counter[str]:

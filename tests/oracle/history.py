@@ -149,13 +149,13 @@ def random_round(history: History, random: Random) -> None:
     """A change in most families, sometimes some time, and then the product's turn."""
     choose = random.choice
     for family in history.families:
-        for _ in range(choose((0, 1, 1, 2))):
+        for _ in range(choose((0, 1, 2, 3))):
             history.change(family, choose(MOVES), choose)
     if random.random() < 0.5:
         history.passes(choose(FORWARD))
     elif random.random() < 0.1:
         history.passes(choose(JUMPS))
-    for _ in range(choose((1, 1, 2, 3))):
+    for _ in range(choose((1, 1, 2))):
         _random_turn(history, random)
 
 

@@ -124,7 +124,8 @@ class Judge:
         self.at_decision, self.whole, self.half = oracle.now, True, False
         for place, row in after.active.items():
             self._judge_open(oracle, place, row)
-        self._judge_missing(oracle, after)
+        if self.latest is None or oracle.now >= self.latest:  # a clock that was put back re-opens nothing
+            self._judge_missing(oracle, after)
 
     def _judge_opened(self, oracle: Oracle, place: tuple[str, str]) -> None:
         answer, why = oracle.verdict(*place)
@@ -139,6 +140,8 @@ class Judge:
     def _judge_open(self, oracle: Oracle, place: tuple[str, str], row: Any) -> None:
         self.tally["grants judged"] += 1
         answer, why = oracle.verdict(*place)
+        if answer == FORBIDDEN and self.latest and oracle.now < self.latest:  # the clock was put back: by either time
+            answer, why = self.oracle(self.told, self.latest).verdict(*place)
         if answer == FORBIDDEN:
             kind = special_case(oracle, place) or "open-what-is-forbidden"
             self.disagree(kind, f"{place}: {why}; {self.show(place)}")

@@ -6,6 +6,7 @@ KNOWN: dict[str, str] = {
     "review-opens-half-a-read": "A review after a read that broke off opens what rests on half a chart.",
     "portal-waits-for-the-clock": "After the clock was put back, what was queued before waits until it catches up.",
     "clock-back-opens": "After the clock was put back, what time had closed is opened again.",
+    "mail-after-time-passed": "A Welcome leaves after a birthday or a period has closed the chart, before a run.",
     "namesakes": "A mother with Exclusive Authority and a father of the same name and address count as one person.",
 }
 

@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Iterator
 from datetime import date, datetime
 from difflib import SequenceMatcher
+from functools import cache
 from typing import Any
 
 Dict = dict[str, Any]
@@ -39,6 +40,7 @@ def remember(old: Dict | None, new: Dict) -> Dict:
     return {**new, "last_authority": before if new["authority"] == "unknown" else new["authority"]}
 
 
+@cache
 def key(email: str) -> str:
     """The address as accounts are told apart by it."""
     local, _, domain = unicodedata.normalize("NFC", email.strip()).casefold().rpartition("@")
@@ -64,7 +66,8 @@ class Oracle:
         refusals = [self._refused(one) or self._mailbox_shared(one, email) for one in mine]
         if not mine or all(refusals):
             return FORBIDDEN, "; ".join(str(why) for why in refusals) or "nobody on the chart has this address"
-        if len(self._exclusive_people(chart)) > 1:
+        rows = self._exclusive(chart)
+        if any(_clearly_differ(a, b) for a in rows for b in rows):
             return NOTHING_NEW, "two people with Exclusive Authority"
         if any(self._clear(one, email) for one in mine):
             return ALLOWED, "everything is in order"
@@ -133,19 +136,17 @@ class Oracle:
     def _not_begun(self, one: Dict) -> bool:
         return bool(one["start"]) and _first_day(one["start"]) > self.now.date()
 
-    def _exclusive_people(self, chart: str) -> list[Dict]:
-        """Contacts with Exclusive Authority that nothing explicit ended, one for each who is clearly somebody else."""
-        people: list[Dict] = []
-        for one in self.on_chart.get(chart, []):
-            counts = one["last_authority"] == "exclusive" and one["role"] != "self"
-            ended = self._withdrawn(one) or self._not_begun(one)
-            if counts and not ended and all(_clearly_differ(one, other) for other in people):
-                people.append(one)
-        return people
+    def _exclusive(self, chart: str) -> list[Dict]:
+        """Contacts with Exclusive Authority that nothing explicit ended."""
+        rows = [one for one in self.on_chart.get(chart, []) if one["last_authority"] == "exclusive"]
+        return [x for x in rows if x["role"] != "self" and not self._withdrawn(x) and not self._not_begun(x)]
 
     def _shut_out(self, one: Dict) -> bool:
-        people = self._exclusive_people(one["chart"])
-        return len(people) == 1 and one["last_authority"] != "exclusive" and _clearly_differ(one, people[0])
+        """Beside one other person with Exclusive Authority. Entries with different addresses may be several people."""
+        rows = self._exclusive(one["chart"])
+        one_person = len(rows) == 1 or all(_clearly_same(x, rows[0]) and x["email"] == rows[0]["email"] for x in rows)
+        others = all(_clearly_differ(one, other) for other in rows)
+        return bool(rows) and one_person and others and one["last_authority"] != "exclusive"
 
     def _contradicts(self, one: Dict, other: Dict) -> bool:
         """The same person twice on one chart under one address, once with Authority None."""
@@ -251,6 +252,7 @@ def _clearly_same(one: Dict, other: Dict) -> bool:
     return bool(one["names"]) and one["names"] == other["names"] and births and not _clearly_differ(one, other)
 
 
+@cache
 def alike(one: tuple[str, str], other: tuple[str, str]) -> bool:
     """Whether two names could be one person's: a given name that resembles the other's given or family name."""
     pairs = [(one[0], other[0]), (one[0], other[1]), (one[1], other[0])]
@@ -261,7 +263,7 @@ def _may_be_patient(one: Dict, chart: Dict, today: date) -> bool:
     """Whether the rules leave room for the contact to be the patient of the chart."""
     if one["id"] in chart["links"]:
         return True
-    agree = bool(one["born"]) and one["born"] == chart["born"]
+    agree = one["born"] and (chart["born"].startswith(one["born"]) or one["born"].startswith(chart["born"] or "?"))
     if (one["role"] in KIN or _age(chart["born"], today) is None) and not agree:
         return False
     disagree = one["born"] and chart["born"] and one["born"][:4] != chart["born"][:4]

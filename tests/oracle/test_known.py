@@ -1,0 +1,89 @@
+"""Every disagreement in known.py still happens: each has a short history that shows it. One that passes is over."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.oracle.ehr import Trouble
+from tests.oracle.history import History
+from tests.oracle.judge import Disagreement, Judge
+from tests.oracle.known import KNOWN
+from tests.oracle.moves import Family
+from tests.oracle.site import Site, make_template
+
+JUST_UNDER_18 = "2008-05-05"
+"""On the first day of every history: 4 May 2026."""
+A_DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Iterator[History]:
+    """A practice with one child, whose mother has Joint Authority."""
+    site = Site(tmp_path / "site", make_template(tmp_path), "hold_first_welcome = false")
+    family = Family(site.ehr, 0)
+    family.add_chart()
+    family.add_contact("f0-1", email="anna@mail.example.org")
+    yield History(site, Judge(site), [family])
+    site.close()
+
+
+def review_after_half_a_read(history: History) -> None:
+    history.site.ehr.charts["f0-1"]["active"] = False
+    history.sync()
+    (family,) = history.families
+    family.change(history.site.ehr.charts["f0-1"], active=True)
+    history.sync(trouble=Trouble(stop_after=1))
+    history.review()
+
+
+def delivery_after_the_clock_was_put_back(history: History) -> None:
+    history.sync()
+    history.passes(-A_DAY)
+    history.deliver()
+
+
+def sync_after_the_clock_was_put_back(history: History) -> None:
+    (family,) = history.families
+    family.change(history.site.ehr.charts["f0-1"], born=JUST_UNDER_18)
+    history.passes(A_DAY)
+    history.sync()
+    history.passes(-A_DAY)
+    family.change(history.site.ehr.contacts["f0-2"], role="guardian")
+    history.sync()
+
+
+def delivery_after_a_birthday(history: History) -> None:
+    (family,) = history.families
+    family.change(history.site.ehr.charts["f0-1"], born=JUST_UNDER_18)
+    history.sync()
+    history.passes(A_DAY)
+    history.deliver()
+
+
+def namesakes_under_one_address(history: History) -> None:
+    (family,) = history.families
+    family.change(history.site.ehr.contacts["f0-2"], authority="exclusive")
+    family.add_contact("f0-1", role="father", email="anna@mail.example.org")
+    history.sync()
+
+
+SHOWS: dict[str, Callable[[History], None]] = {
+    "review-opens-half-a-read": review_after_half_a_read,
+    "portal-waits-for-the-clock": delivery_after_the_clock_was_put_back,
+    "clock-back-opens": sync_after_the_clock_was_put_back,
+    "mail-after-time-passed": delivery_after_a_birthday,
+    "namesakes": namesakes_under_one_address,
+}
+
+
+@pytest.mark.parametrize("kind", SHOWS)
+def test_what_is_excused_still_happens(kind: str, history: History) -> None:
+    with pytest.raises(Disagreement) as found:
+        SHOWS[kind](history)
+    assert found.value.kind == kind
+
+
+def test_nothing_is_excused_without_an_example() -> None:
+    assert SHOWS.keys() == KNOWN.keys()
