@@ -1,5 +1,6 @@
 """Gather: draws records from the EHR, turns them into facts and stores what changed, a batch at a time."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -23,6 +24,9 @@ MISSING_SHARE = 0.1
 """When more records than this are missing from a full read, the read is not believed."""
 WHOLE_TYPE = 10
 """When so many contacts were known and none came at all, neither: a right that was taken away looks the same."""
+
+RENEW_SECONDS = 60
+"""How often the lease is renewed while records are still to come."""
 
 
 @dataclass
@@ -61,6 +65,7 @@ class Gatherer:
         self.alive = alive
         self.gathered = gathered
         self.merger = Merger(practice.id, run)
+        self._renew_at = time.monotonic() + RENEW_SECONDS
 
     def everything(self, *, full: bool, marks: dict[str, datetime]) -> None:
         """Reads the whole population, or what changed since the marks."""
@@ -70,6 +75,7 @@ class Gatherer:
         with self.transaction() as connection:
             self.merger.fresh = not facts.any_known(connection, self.practice.id)
         self._store(self._read(gathered.result, marks), gathered, charts_named)
+        self._deleted(gathered)
         if gathered.result.full:
             self._missing(gathered, None)
         else:
@@ -107,7 +113,15 @@ class Gatherer:
         reader, mapper = self.practice.reader, self.practice.mapper
         if isinstance(reader, FilesReader) and is_worthwhile(reader, mapper):
             return until_failure(intake_beside(reader, mapper, result), result)
-        return intake(reader.read(result, marks=marks, progress=self.progress), mapper, result)
+        return intake(reader.read(result, marks=marks, progress=self._waiting), mapper, result)
+
+    def _waiting(self, what: str, done: int, total: int | None) -> None:
+        """Passes progress on, and keeps the lease while an EHR takes its time: an export may take hours."""
+        self.progress(what, done, total)
+        if time.monotonic() > self._renew_at:
+            with self.transaction() as connection:
+                self.alive(connection)
+            self._renew_at = time.monotonic() + RENEW_SECONDS
 
     def _read_families(self, result: ReadResult, charts: list[str]) -> Iterator[Batch]:
         return intake(self.practice.reader.read_family(result, patients=charts), self.practice.mapper, result)
@@ -152,6 +166,24 @@ class Gatherer:
             missing = sorted(charts - facts.known_patients(connection, self.practice.id, sorted(charts)))
         if missing:
             self._store(self._read_families(gathered.result, missing), gathered, set())
+
+    def _deleted(self, gathered: Gathered) -> None:
+        """Forgets what the EHR says outright was deleted, unless that is more than anybody deletes."""
+        refs = gathered.result.gone
+        if not gathered.result.complete or not refs:
+            return
+        with self.transaction() as connection:
+            known = facts.known_patients(connection, self.practice.id, refs)
+            known.update(facts.members_by_ref(connection, self.practice.id, refs))
+            population = facts.population(connection, self.practice.id)
+            if len(known) > max(MISSING_FLOOR, MISSING_SHARE * population):
+                gathered.result.fail(
+                    f"The EHR says that {len(known)} known records were deleted. Nothing was revoked; "
+                    "if that is right, sync with --full."
+                )
+                return
+            gathered.gone = sorted(known)
+            facts.remove(connection, self.practice.id, self.run, gathered.gone)
 
     def _missing(self, gathered: Gathered, charts: list[str] | None) -> None:
         """Looks for each record that a complete read did not bring; gone is only what the EHR itself says is gone."""
