@@ -66,6 +66,11 @@ def _bom(reply: Reply, _: Scene) -> None:
     reply.body = b"\xef\xbb\xbf" + orjson.dumps(reply.json)
 
 
+def _redirect_bomb(reply: Reply, scene: Scene) -> None:
+    _packed(size=30_000_000)(reply, scene)
+    reply.status, reply.headers["Location"] = 302, f"{scene.ehr.base_url}/Patient"
+
+
 _CANARY = b'"family":"Canary'
 _LOGIN = b"<html><body>Canary portal: please log in</body></html>"
 _AGAIN = "Try again; if it stays, ask the EHR's support."
@@ -120,6 +125,8 @@ BODIES = [
     Fault(name="gzip in gzip", does="packs a bomb into a second gzip", end=End.INCOMPLETE,
           told="and was not read on. Lower page_size, or raise max_body_megabytes.",
           spoil=_packed(size=30_000_000, layers=2)),
+    Fault(name="redirect with a bomb", does="redirects, with a bomb as the body", end=End.INCOMPLETE,
+          told="and was not read on. Lower page_size, or raise max_body_megabytes.", spoil=_redirect_bomb),
     Fault(name="endless encodings", does="packs the body twenty times over", end=End.INCOMPLETE,
           told="the answer was cut off or damaged on its way", spoil=_packed(layers=20)),
     Fault(name="gzip cut off", does="ends in the middle of the gzip", end=End.INCOMPLETE,

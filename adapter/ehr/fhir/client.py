@@ -183,7 +183,7 @@ class Client:
             raise _Transient(f"no answer within {self._timeout:g} s", overloaded=True) from None
         except requests.exceptions.ConnectionError:
             raise _Transient("the EHR cannot be reached") from None
-        except (requests.exceptions.RequestException, HTTPError):
+        except (requests.exceptions.RequestException, HTTPError, ValueError):  # some libraries pass theirs on
             raise _Transient("the answer was cut off or damaged on its way") from None
 
     def _body(self, response: requests.Response, what: str) -> bytes:

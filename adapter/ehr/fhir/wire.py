@@ -7,6 +7,7 @@ days. Here the whole answer has a deadline, and it holds below everything that r
 
 import io
 import time
+from collections.abc import Iterator
 from http.client import HTTPResponse
 from socket import socket
 from typing import Any
@@ -21,11 +22,18 @@ WHOLE_ANSWER = 10
 
 
 def make_session(concurrency: int) -> requests.Session:
-    """A session for so many threads, whose every answer ends in time. It retries nothing by itself."""
-    session = requests.Session()
+    """A session for so many threads, whose every answer ends in time. It retries and follows nothing by itself."""
+    session = _Session()
     for scheme in ("https://", "http://"):
         session.mount(scheme, _Adapter(pool_maxsize=concurrency, max_retries=0))
     return session
+
+
+class _Session(requests.Session):
+    """Leaves redirects alone: ``requests`` reads the whole body of each, bombs too, even when it must not follow it."""
+
+    def resolve_redirects(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        yield from ()
 
 
 class _Timed(io.RawIOBase):
