@@ -1,76 +1,20 @@
 """A FHIR server nobody here wrote (sekmet-fhir): the accounts of the files, and edits arrive with the next sync."""
 
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import requests
 
 from adapter.sandbox.charts import ROLE_CODE, Resource, authority_extension
 from tests.acceptance.adapter_cli import Adapter, adds_up, comparable, opens
 from tests.acceptance.bad_records import BROKEN, MISPLACED, ODD_BUT_FINE, OF_NO_USE, chart
-
-SETTINGS = """
-base_url: {base_url}
-host: 127.0.0.1
-port: {port}
-data_dir: data
-simulator: {{enabled: false}}
-validation: {{inbound: "off"}}
-log_inbound: false
-"""
-FHIR = {"Content-Type": "application/fhir+json"}
-
-
-class Sekmet:
-    """The running server."""
-
-    def __init__(self, base_url: str) -> None:
-        self.base_url = base_url
-        self.session = requests.Session()
-
-    def put(self, resource: Resource) -> bool:
-        """Stores a resource; False when the server will not have it."""
-        address = f"{self.base_url}/{resource['resourceType']}/{resource['id']}"
-        return self.session.put(address, json=resource, headers=FHIR, timeout=20).status_code in (200, 201)
-
-    def delete(self, ref: str) -> None:
-        self.session.delete(f"{self.base_url}/{ref}", timeout=20).raise_for_status()
-
-    def ready(self) -> bool:
-        try:
-            return self.session.get(f"{self.base_url}/metadata", timeout=20).ok
-        except requests.ConnectionError:
-            return False
+from tests.acceptance.sekmet import Sekmet, running_sekmet
 
 
 @pytest.fixture
 def sekmet(tmp_path: Path) -> Iterator[Sekmet]:
-    """The server in a process of its own, on a free port of this machine only."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    folder = tmp_path / "sekmet"
-    folder.mkdir()
-    base_url = f"http://127.0.0.1:{port}/fhir"
-    (folder / "settings.yaml").write_text(SETTINGS.format(base_url=base_url, port=port))
-    command = [str(Path(sys.executable).with_name("sekmet")), "serve", "-c", "settings.yaml", "--host", "127.0.0.1"]
-    server = Sekmet(base_url)
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
-        try:
-            limit = time.monotonic() + 30
-            while not server.ready():
-                assert process.poll() is None and time.monotonic() < limit, (folder / "log").read_text()
-                time.sleep(0.05)
-            yield server
-        finally:
-            process.terminate()
-            process.wait(10)
+    with running_sekmet(tmp_path / "sekmet") as server:
+        yield server
 
 
 @pytest.fixture
