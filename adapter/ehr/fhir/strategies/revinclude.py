@@ -12,8 +12,6 @@ from adapter.ehr.fhir.strategies import Records, Unproven, Way
 from adapter.ehr.fhir.strategies.source import Source, mark, records_in, walk
 
 INCLUDE = {"_revinclude": REVINCLUDE}
-_SAMPLE = 2
-"""Charts of each sort (with and without included contacts) that are asked for again by themselves."""
 
 
 class RevInclude:
@@ -55,11 +53,10 @@ def _check_sample(source: Source, search: Search) -> None:
         return
     charts = charts_in(search.first.parts, source.rules)
     included = _included(source, search, charts)
-    bare = [chart for chart in charts if not included[chart.ref]][:_SAMPLE]
-    full = [chart for chart in charts if included[chart.ref]][
-        -_SAMPLE:
-    ]  # where an include breaks off, it is at the end
-    for chart in [*bare, *full]:
+    bare = [chart for chart in charts if not included[chart.ref]]
+    full = [chart for chart in charts if included[chart.ref]]
+    # Where an include breaks off, it is towards the end; where it was ignored, it is everywhere.
+    for chart in {chart.ref: chart for some in (bare, full) for chart in (*some[:1], *some[-1:])}.values():
         alone = source.contacts([chart])
         if not alone.problems and alone.refs != included[chart.ref]:
             raise Unproven("the EHR does not obey _revinclude: not all contacts came along, or not the right ones")
