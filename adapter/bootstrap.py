@@ -16,8 +16,14 @@ from adapter.core.mapping import Mapper, MappingProfile
 from adapter.core.widget import Widget, read_widget
 from adapter.ehr import Reader
 from adapter.ehr.fhir import FhirReader
+from adapter.ehr.fhir.auth import Authorization
+from adapter.ehr.fhir.auth.basic import Basic
 from adapter.ehr.fhir.auth.bearer import Bearer
+from adapter.ehr.fhir.auth.client_secret import ClientSecret
+from adapter.ehr.fhir.auth.keys import read_key
 from adapter.ehr.fhir.auth.none import NoAuthorization
+from adapter.ehr.fhir.auth.oauth import oauth
+from adapter.ehr.fhir.auth.smart import Assertion
 from adapter.ehr.files import FilesReader
 from adapter.errors import ConfigError, FatalError, Fault
 from adapter.jobs.deliver import PracticeMail
@@ -31,7 +37,7 @@ from adapter.portal import Portal
 from adapter.portal.embedded import EmbeddedPortal
 from adapter.profiles import load_profile
 from adapter.schedule_files import load_schedule, schedule_folders
-from adapter.settings import FilesEhr, FolderMail, PracticeSettings, Settings
+from adapter.settings import FhirEhr, FilesEhr, FolderMail, PracticeSettings, Settings
 from adapter.store.engine import make_engine
 from adapter.store.migrations import is_new, migrate, pending
 
@@ -184,10 +190,9 @@ def _reader(settings: PracticeSettings, profile: MappingProfile, clock: Callable
     ehr = settings.ehr
     if isinstance(ehr, FilesEhr):
         return FilesReader(ehr.path)
-    token = ehr.token
     return FhirReader(
         ehr.base_url,
-        authorization=Bearer(token) if token else NoAuthorization(),
+        authorization=_authorization(ehr, profile, clock),
         page_size=ehr.page_size,
         concurrency=ehr.concurrency,
         timeout_seconds=ehr.timeout_seconds,
@@ -197,5 +202,29 @@ def _reader(settings: PracticeSettings, profile: MappingProfile, clock: Callable
         max_body_megabytes=ehr.max_body_megabytes,
         max_pages=ehr.max_pages,
         check_total=ehr.check_total,
+        clock=clock,
+    )
+
+
+def _authorization(ehr: FhirEhr, profile: MappingProfile, clock: Callable[[], datetime]) -> Authorization:
+    if token := ehr.token:
+        return Bearer(token)
+    if ehr.auth == "basic" and ehr.username and (password := ehr.password):
+        return Basic(ehr.username, password)
+    login: Assertion | ClientSecret
+    if ehr.auth == "smart" and ehr.client_id and ehr.private_key_file:
+        key = read_key(ehr.private_key_file, key_id=ehr.key_id, algorithm=ehr.algorithm)
+        login = Assertion(client_id=ehr.client_id, key=key, clock=clock)
+    elif ehr.auth == "client_secret" and ehr.client_id and (secret := ehr.client_secret):
+        login = ClientSecret(client_id=ehr.client_id, secret=secret, method=ehr.client_auth)
+    else:
+        return NoAuthorization()
+    return oauth(
+        ehr.base_url,
+        login,
+        token_url=ehr.token_url,
+        scopes=ehr.scopes,
+        types=("Patient",) if profile.search.contacts == "Patient.contact" else ("Patient", "RelatedPerson"),
+        timeout_seconds=ehr.timeout_seconds,
         clock=clock,
     )

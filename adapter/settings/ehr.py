@@ -1,12 +1,13 @@
 """The table [practice.ehr]: where the EHR's records come from, and how the adapter is known to it."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field
 
 from adapter.core.search import StrategyName
-from adapter.settings.sections import SecretSection, Section, WebUrl
+from adapter.settings.sections import Section, WebUrl
+from adapter.settings.sign_in import SignIn
 
 
 class FilesEhr(Section):
@@ -16,14 +17,11 @@ class FilesEhr(Section):
     path: Path
 
 
-class FhirEhr(SecretSection):
+class FhirEhr(SignIn):
     """An EHR's FHIR R4 API."""
 
     kind: Literal["fhir"]
     base_url: WebUrl
-    auth: Literal["none", "bearer"] = "none"
-    token_env: str | None = None
-    token_file: Path | None = None
     page_size: int = Field(default=200, ge=1, le=10_000)
     concurrency: int = Field(default=4, ge=1, le=32)
     timeout_seconds: float = Field(default=30, gt=0, le=600)
@@ -32,13 +30,3 @@ class FhirEhr(SecretSection):
     max_body_megabytes: int = Field(default=64, ge=1, le=1024)
     max_pages: int = Field(default=50_000, ge=1, le=10_000_000)
     check_total: bool = True
-
-    @model_validator(mode="after")
-    def _token_where_needed(self) -> Self:
-        if self.auth == "bearer" and not (self.token_env or self.token_file):
-            raise ValueError('auth = "bearer" needs token_env or token_file')
-        return self
-
-    @property
-    def token(self) -> SecretStr | None:
-        return self.read_secret(env=self.token_env, file=self.token_file) if self.auth == "bearer" else None

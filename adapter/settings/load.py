@@ -7,7 +7,6 @@ from pathlib import Path
 from pydantic import SecretStr, ValidationError
 
 from adapter.errors import ConfigError, Fault
-from adapter.settings.ehr import FhirEhr, FilesEhr
 from adapter.settings.practice import Settings
 from adapter.settings.sections import FolderMail, SmtpMail
 
@@ -85,13 +84,8 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
 
     practices = []
     for practice in settings.practice:
-        ehr: FilesEhr | FhirEhr
-        if isinstance(practice.ehr, FilesEhr):
-            ehr = practice.ehr.model_copy(update={"path": file(practice.ehr.path)})
-        elif practice.ehr.token_file:
-            ehr = practice.ehr.model_copy(update={"token_file": file(practice.ehr.token_file)})
-        else:
-            ehr = practice.ehr
+        paths = {key: value for key, value in practice.ehr if isinstance(value, Path)}
+        ehr = practice.ehr.model_copy(update={key: file(path) for key, path in paths.items()})
         portal = practice.portal
         if portal.store_url is not None:
             portal = portal.model_copy(update={"store_url": _anchored_url(portal.store_url, folder)})

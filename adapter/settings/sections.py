@@ -1,6 +1,7 @@
 """The tables of config.toml that say where things are: store, mail and portal."""
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -15,6 +16,8 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 def _https_or_loopback(url: str) -> str:
     parts = urlsplit(url)
+    if "@" in parts.netloc or not re.fullmatch(r"[!-~]+", url):
+        raise ValueError("must be a plain address, without a user name, blanks or accents")
     if parts.scheme == "https" and parts.hostname:
         return url
     if parts.scheme == "http" and parts.hostname in LOOPBACK:
@@ -58,7 +61,7 @@ class SecretSection(Section):
             return SecretStr(value)
         if file is not None:
             try:
-                return SecretStr(file.read_text(encoding="utf-8").strip())
+                text = file.read_text(encoding="utf-8").strip()
             except (OSError, UnicodeDecodeError):
                 raise ConfigError(
                     [
@@ -70,6 +73,10 @@ class SecretSection(Section):
                         )
                     ]
                 ) from None
+            if not text:
+                remedy = "Write the secret into it."
+                raise ConfigError([Fault(file=str(file), key="secret", problem="is empty.", remedy=remedy)])
+            return SecretStr(text)
         return None
 
 
