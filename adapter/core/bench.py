@@ -15,12 +15,14 @@ from adapter.core.intake import Damaged
 from adapter.core.kinship import fold, parts_of, roles_of
 from adapter.core.mapping import ContactPaths, Mapper, MappingProfile, PatientPaths
 
-_OPEN = "none"
 _ALWAYS_READ = {"Patient": ("active", "deceased", "link"), "RelatedPerson": ("patient", "active")}
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One fact: the profile's key, its expression, what that found, the fact it became, and what is to be said."""
+    """One fact: the profile's key, its expression, what that found, the fact it became, and what is to be said.
+
+    ``fact`` is empty where there is none; ``notes`` say why a fact is unknown or less than one might expect.
+    """
 
     key: str
     expression: str
@@ -93,7 +95,7 @@ def _fixed(resource: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _line(key: str, expression: str, resource: dict[str, Any], fact: str, notes: tuple[str, ...] = ()) -> Line:
-    return Line(key, _shown(expression), tuple(_find(expression, resource)), fact or _OPEN, notes)
+    return Line(key, _shown(expression), tuple(_find(expression, resource)), fact, notes)
 
 
 def _find(expression: str, resource: dict[str, Any]) -> list[Any]:

@@ -78,7 +78,7 @@ def as_read(profile: MappingProfile, parts: list[Part]) -> Iterator[Record | Bro
 
 
 def records_in(path: Path) -> list[Part]:
-    """What a file holds: one resource, a list, a Bundle, or one of these per line (.ndjson)."""
+    """What a file holds: one resource, a list, a Bundle, one of these per line (.ndjson), or a profile's example."""
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise FatalError(f"{path}: is larger than {_MAX_BYTES // 1024**2} MB. Try a few records in a smaller file.")
@@ -93,7 +93,9 @@ def records_in(path: Path) -> list[Part]:
 
 def _unfolded(data: bytes, origin: str) -> Iterator[Part]:
     try:
-        yield from unfold(decode(data), origin)
+        value = decode(data)
+        is_example = isinstance(value, dict) and "expect" in value and "resourceType" not in value
+        yield from unfold(value.get("resource") if is_example else value, origin)
     except DuplicateKeys as error:
         yield from unfold(error.value, origin, doubled=True)
     except Undecodable as error:

@@ -29,9 +29,13 @@ def find(relative: str, places: list[Path]) -> Path | None:
     return next((place / relative for place in places if (place / relative).is_file()), None)
 
 
-def names_in(places: list[Path]) -> list[str]:
-    """The names of all profiles, sorted."""
-    return sorted({file.stem for place in places for file in place.glob("*.toml")})
+def profiles_in(folders: list[Path] | None) -> dict[str, Path]:
+    """The file of every profile, by name, in the order of the names; the first folder that has one wins."""
+    found: dict[str, Path] = {}
+    for place in places_of(folders):
+        for file in place.glob("*.toml"):
+            found.setdefault(file.stem, file)
+    return dict(sorted(found.items()))
 
 
 def profile_path(name: str, places: list[Path]) -> Path:
@@ -41,8 +45,7 @@ def profile_path(name: str, places: list[Path]) -> Path:
         raise ConfigError([Fault(file="config.toml", key="mapping", problem="is not a profile's name.", remedy=remedy)])
     path = find(f"{name}.toml", places)
     if path is None:
-        remedy = (
-            f"Choose one of {', '.join(names_in(places))}, or put the file into a mappings folder beside config.toml."
-        )
+        known = ", ".join(profiles_in(places))
+        remedy = f"Choose one of {known}, or put the file into a mappings folder beside config.toml."
         raise ConfigError([Fault(file=f"{name}.toml", key="file", problem="does not exist.", remedy=remedy)])
     return path

@@ -25,6 +25,10 @@ COMMANDS = (
     ["outbox"],
     ["widgets"],
     ["widgets", "publish"],
+    ["mapping"],
+    ["mapping", "list"],
+    ["mapping", "test"],
+    ["mapping", "check"],
 )
 
 
