@@ -62,7 +62,7 @@ class ScriptedEhr:
         self.requests: list[str] = []
         self.tokens: set[str | None] = set()
         self._faults: list[tuple[str, int | None, Fault, list[int]]] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         self.origin = f"http://127.0.0.1:{self._server.server_address[1]}"
         self.base_url = f"{self.origin}/fhir"
 
@@ -143,6 +143,11 @@ def chart_of(row: Json) -> str:
 def outcome(severity: str, code: str) -> Json:
     issue = {"severity": severity, "code": code, "diagnostics": "Canary Family was born 2015-03-04"}
     return {"resourceType": "OperationOutcome", "issue": [issue]}
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Silence: a reader that has had enough closes the connection, and that is right."""
 
 
 def _handler(ehr: ScriptedEhr) -> type[BaseHTTPRequestHandler]:
