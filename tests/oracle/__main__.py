@@ -16,10 +16,21 @@ from tests.oracle.site import make_template
 FAMILIES, ROUNDS = 40, 20
 
 
-def run(steps: int, seed: int, folder: Path, *, families: int = FAMILIES, rounds: int = ROUNDS) -> Counter[str]:
-    """Histories until so many steps are done; what was done and judged. Raises Disagreement, naming the history."""
+def run(
+    steps: int,
+    seed: int,
+    folder: Path,
+    *,
+    families: int = FAMILIES,
+    rounds: int = ROUNDS,
+    done: Counter[str] | None = None,
+) -> Counter[str]:
+    """Histories until so many steps are done; what was done and judged, kept up to date in ``done`` meanwhile.
+
+    Raises Disagreement, naming the history.
+    """
     template = make_template(folder)
-    done: Counter[str] = Counter()
+    done = Counter() if done is None else done
     number = 0
     while done["steps"] < steps:
         random = Random(f"{seed}/{number}")
@@ -51,12 +62,15 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="per history")
     options = parser.parse_args()
     began = time.monotonic()
+    done: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
         try:
-            done = run(options.steps, options.seed, Path(folder), families=options.families, rounds=options.rounds)
+            run(options.steps, options.seed, Path(folder), families=options.families, rounds=options.rounds, done=done)
         except Disagreement as error:
             print(error, *error.__notes__, sep="\n")
             return 1
+        except KeyboardInterrupt:
+            print("Stopped early.")
     seconds = time.monotonic() - began
     for what, count in sorted(done.items(), key=lambda item: -item[1]):
         print(f"{count:>12,}  {what}")

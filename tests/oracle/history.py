@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -31,6 +31,10 @@ POLICIES: tuple[tuple[str, Dict], ...] = (
 """Each as config.toml has it, and as the oracle reads it where it differs from the default."""
 FORWARD = [timedelta(**{unit: number}) for unit, number in (("minutes", 10), ("hours", 7), ("days", 1), ("days", 11))]
 JUMPS = [timedelta(**{unit: number}) for unit, number in (("days", -1), ("hours", -3), ("days", -40), ("days", 300))]
+STARTS = [
+    datetime.fromisoformat(f"2026-{day}Z") for day in ("05-04 14:30", "02-28 06:00", "10-31 23:00", "01-01 04:59")
+]
+"""An ordinary day; 28 February; before the clocks go back; and a minute before New Year in New York."""
 ANSWERS = ("sent", "sent", "sent", "unknown", "refused", "later", "down")
 
 
@@ -121,7 +125,7 @@ def begin_history(
 ) -> History:
     """A new practice with its families, before its first sync."""
     lines, policy = choose(POLICIES)
-    site = Site(folder, template, lines)
+    site = Site(folder, template, lines, choose(STARTS))
     judge = Judge(site, POLICY | policy, hold_first="welcome = true" in lines, known=known or {})
     history = History(site, judge, [Family(site.ehr, number) for number in range(families)])
     for family in history.families:
@@ -132,7 +136,8 @@ def begin_history(
 def trouble_for(history: History, choose: Choose) -> Trouble:
     """One way in which the next read goes wrong."""
     refs = history.site.ehr.refs()
-    some = frozenset(ref for ref in refs if choose((True, False, False)))
+    share = choose((range(2), range(30), range(30)))  # a read that lacks very much is not believed at all
+    some = frozenset(ref for ref in refs if choose(share) == 0)
     troubles = (
         Trouble(stop_after=choose(range(len(refs) + 1))),
         Trouble(stop_after=choose(range(4))),

@@ -101,9 +101,12 @@ class Judge:
         heard = self.hear(complete=complete)
         before, self.before = self.before, Snapshot.of(self.site)
         oracle = self.oracle(self.told, self.site.local)
-        opened = [place for place in self.before.active if before is None or place not in before.active]
+        had = {(row.account_id, place[1]) for place, row in before.active.items()} if before else set()
+        opened = [place for place, row in self.before.active.items() if (row.account_id, place[1]) not in had]
         if opened and not complete:
             self.disagree("opened-by-half-a-read", f"{opened} in a run that was {report['status']}")
+        if before is not None:
+            self._judge_moved(oracle, before, self.before)
         if opened and review and self.half:
             self.disagree("review-opens-half-a-read", f"{opened}, and the latest read was incomplete")
         for place in opened:
@@ -114,16 +117,28 @@ class Judge:
         if not complete:
             self.half = self.half or bool(heard)
         elif everyone and not (review and self.half):
-            self._judge_everything(oracle, self.before)
+            self._judge_everything(oracle, before, self.before)
         self.latest = max(oracle.now, self.latest or oracle.now)
         self._judge_states(self.before)
 
-    def _judge_everything(self, oracle: Oracle, after: Snapshot) -> None:
+    def _judge_moved(self, oracle: Oracle, before: Snapshot, after: Snapshot) -> None:
+        """An account follows its person to a new address only when nothing is left for them at the old one."""
+        moved = {old for id_, old in before.keys.items() if after.keys[id_] != old}
+        for (email, chart), row in before.active.items():
+            contact = self.told["contacts"].get(row.contact.removeprefix("RelatedPerson/"))
+            stayed = contact is not None and _key(contact) == email
+            if email in moved and stayed and oracle.verdict(email, chart)[0] == ALLOWED:
+                self.disagree("moved-too-soon", f"{email} may still open {chart}; {self.show((email, chart))}")
+
+    def _judge_everything(self, oracle: Oracle, before: Snapshot | None, after: Snapshot) -> None:
         """After a run that left nothing undecided."""
         self.decided = {kind: dict(records) for kind, records in self.told.items()}
         self.at_decision, self.whole, self.half = oracle.now, True, False
         for place, row in after.active.items():
             self._judge_open(oracle, place, row)
+        for place in before.active if before else ():
+            if place not in after.active and oracle.stays(*place):
+                self.disagree("taken-by-a-conflict", f"{place}: {self.show(place)}")
         if self.latest is None or oracle.now >= self.latest:  # a clock that was put back re-opens nothing
             self._judge_missing(oracle, after)
 

@@ -42,6 +42,12 @@ class Family:
         self.made += 1
         return f"{self.key}-{self.made}"
 
+    def address(self, choose: Choose) -> str:
+        """One of the family's addresses; now and then one that nobody had before."""
+        self.made += 1
+        email: str = choose([*self.addresses, f"new{self.made}.{self.addresses[0]}"])
+        return email
+
     def found(self, choose: Choose, today: date) -> None:
         """A family as most are: one or two children, a mother and a father, each with an address of their own."""
         for _ in range(choose((1, 2))):
@@ -105,7 +111,7 @@ def add_contact(family: Family, choose: Choose, today: date) -> None:
             choose(family.charts)["id"],
             role=choose(ROLES),
             authority=choose(("joint", "joint", "exclusive", "none")),
-            email=choose(family.addresses),
+            email=family.address(choose),
             names=[(choose(GIVEN), family.surname)],
             born=choose(ADULT_BORN),
         )
@@ -117,6 +123,14 @@ def custody(family: Family, choose: Choose, today: date) -> None:
         family.change(contact, authority=authority, garbled=choose(("", "see papers")))
 
 
+def dispute(family: Family, choose: Choose, today: date) -> None:
+    """Everybody on a chart gets the same Authority."""
+    if chart := _chart(family, choose):
+        authority = choose(("exclusive", "exclusive", "joint", "none"))
+        for contact in [one for one in family.contacts if one["chart"] == chart["id"]]:
+            family.change(contact, authority=authority)
+
+
 def role(family: Family, choose: Choose, today: date) -> None:
     if contact := _contact(family, choose):
         family.change(contact, role=choose(ROLES + RARE_ROLES))
@@ -125,7 +139,7 @@ def role(family: Family, choose: Choose, today: date) -> None:
 def address(family: Family, choose: Choose, today: date) -> None:
     """One contact's address: another one, written otherwise, shared, bad, old or gone."""
     if contact := _contact(family, choose):
-        email = choose(family.addresses)
+        email = family.address(choose)
         email = choose((email, email, email, email.upper(), f" {email} ", "", choose(BAD_ADDRESSES)))
         family.change(contact, email=email, email_old=choose((False, False, False, False, True)))
 
@@ -133,7 +147,7 @@ def address(family: Family, choose: Choose, today: date) -> None:
 def address_everywhere(family: Family, choose: Choose, today: date) -> None:
     """A person's new address, on all of their contacts."""
     if contact := _contact(family, choose):
-        email = choose(family.addresses)
+        email = family.address(choose)
         for one in family.contacts:
             if one["names"] == contact["names"]:
                 family.change(one, email=email, email_old=False)
@@ -212,9 +226,9 @@ def repair(family: Family, choose: Choose, today: date) -> None:
 
 
 def settle(family: Family, choose: Choose, today: date) -> None:
-    """The practice puts one chart in order: a mother and a father with Joint Authority, each with their own address."""
+    """The practice puts the charts in order: mother and father have Joint Authority, each with their own address."""
     repair(family, choose, today)
-    if chart := _chart(family, choose):
+    for chart in family.charts:
         family.change(chart, active=True, deceased=False, replaced_by="", emails=[], links=[], born="2019-05-04")
         for contact in [one for one in family.contacts if one["chart"] == chart["id"]]:
             known: Dict = {"active": True, "start": "", "end": "", "authority": "joint", "email_old": False}
@@ -225,7 +239,21 @@ def settle(family: Family, choose: Choose, today: date) -> None:
 
 
 MOVES: tuple[Move, ...] = (
-    *(settle, custody, custody, role, address, address, address_everywhere, contact_life, add_contact, add_contact),
+    *(
+        settle,
+        settle,
+        settle,
+        dispute,
+        custody,
+        custody,
+        role,
+        address,
+        address,
+        address_everywhere,
+        contact_life,
+        add_contact,
+        add_contact,
+    ),
     *(delete_contact, move_contact, chart_life, merge, birth, own_address, link, contact_name, is_patient_too),
     *(damage, repair, repair, add_chart, settle),
 )
@@ -245,7 +273,8 @@ def _chart(family: Family, choose: Choose) -> Dict | None:
 def _birth(choose: Choose, today: date) -> str:
     """Most often a child; else around the eighteenth birthday, on 29 February, partial, missing or absurd."""
     nearly = [str(_years_before(today, 18) + timedelta(days=days)) for days in (-1, 0, 1, 10)]
-    odd = ("2008-02-29", "2016-02-29", "2009", "2010-07", "", "1788-01-01", str(today + timedelta(days=30)))
+    nearly += ["2008-02-29"]
+    odd = ("2016-02-29", "2009", "2010-07", "", "1788-01-01", str(today + timedelta(days=30)))
     return str(choose(("2019-05-04", "2015-11-30", "2021-01-15", choose(nearly), choose(odd), "1988-02-11")))
 
 

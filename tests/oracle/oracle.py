@@ -90,6 +90,13 @@ class Oracle:
         mine = [one for one in self.at_address.get(email, []) if one["chart"] == chart]
         return max((self._access(one) for one in mine), key=ACCESS.index, default="none")
 
+    def stays(self, email: str, chart: str) -> bool:
+        """Whether what is open stays open: two people have Exclusive Authority, and nothing else is against it."""
+        rows = self._exclusive(chart)
+        people = all(a is b or (_clearly_differ(a, b) and a["email"] != b["email"]) for a in rows for b in rows)
+        mine = [one for one in self.at_address.get(email, []) if one["chart"] == chart]
+        return len(rows) > 1 and people and any(self._clear(one, email, frozen=True) for one in mine)
+
     def allowed(self) -> Iterator[tuple[str, str]]:
         """Every address and chart that clearly belong together."""
         for email, contacts in self.at_address.items():
@@ -186,7 +193,7 @@ class Oracle:
         usable = chart is not None and not chart["damaged"] and _is_live(chart)
         return usable and not self._withdrawn(one) and not self._not_begun(one)
 
-    def _clear(self, one: Dict, email: str) -> bool:
+    def _clear(self, one: Dict, email: str, *, frozen: bool = False) -> bool:
         """Nothing at all speaks against this contact, nor leaves a doubt."""
         chart = self.charts.get(one["chart"])
         if chart is None or self._refused(one) or one["authority"] == "unknown" or not one["names"]:
@@ -198,10 +205,8 @@ class Oracle:
         sharing = [other for other in self.at_address[email] if other is not one]
         beside = [other for other in self.on_chart[one["chart"]] if other is not one]
         alone = all(_clearly_same(one, x) and not x["damaged"] and not x["email_old"] for x in sharing)
-        agreed = all(
-            x["last_authority"] != "exclusive" and not x["damaged"] and _clearly_differ(one, x) for x in beside
-        )
-        return alone and agreed
+        joint = frozen or all(other["last_authority"] != "exclusive" for other in beside)
+        return alone and joint and all(not other["damaged"] and _clearly_differ(one, other) for other in beside)
 
 
 def _is_live(chart: Dict) -> bool:

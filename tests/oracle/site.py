@@ -73,12 +73,12 @@ class Courier:
 class Site:
     """One practice in a folder of its own. ``now`` is the time there, and only ever moved from outside."""
 
-    def __init__(self, folder: Path, template: Path, policy: str) -> None:
+    def __init__(self, folder: Path, template: Path, policy: str, start: datetime = START) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(template, folder / "adapter.db")
         config = folder / "config.toml"
         config.write_text(CONFIG.format(folder=folder, id=PRACTICE, zone=ZONE, policy=policy))
-        self.now = START
+        self.now = start
         self.ehr = Ehr()
         self.courier = Courier()
         self.app: App = build(load_settings(config), folder, clock=lambda: self.now)
