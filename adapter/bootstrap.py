@@ -24,6 +24,7 @@ from adapter.ehr.fhir.auth.keys import read_key
 from adapter.ehr.fhir.auth.none import NoAuthorization
 from adapter.ehr.fhir.auth.oauth import oauth
 from adapter.ehr.fhir.auth.smart import Assertion
+from adapter.ehr.fhir.subscription import Subscriptions
 from adapter.ehr.files import FilesReader
 from adapter.errors import ConfigError, FatalError, Fault
 from adapter.jobs.deliver import PracticeMail
@@ -118,6 +119,22 @@ class App:
                 engine, practice=practice.id, show_after_minutes=practice.portal.show_after_minutes, now=self.clock
             )
         return found
+
+    def subscriptions(self, practice: PracticeSettings) -> Subscriptions | None:
+        """The practice's Subscriptions at its EHR; None where nothing says how the EHR could reach us.
+
+        Raises ConfigError when the secret of ``[practice.push]`` cannot be had.
+        """
+        push, reader = practice.push, self.practices[practice.id].reader
+        if push is None or push.public_url is None or not isinstance(reader, FhirReader):
+            return None
+        return Subscriptions(
+            reader.client,
+            endpoint=f"{push.public_url.rstrip('/')}/notify/{practice.id}",
+            header=f"{push.header}: {push.header_value.get_secret_value()}",
+            payload=push.payload == "full",
+            kinds=reader.kinds,
+        )
 
     def make_mailer(self) -> Mailer:
         """A way for mail to leave. It may hold a connection, so every delivery makes its own and closes it."""

@@ -4,11 +4,12 @@ import os
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from adapter.cli.base import DONE, FAILED, Json, app, load, out, print_json, tell
+from adapter.cli.base import DONE, FAILED, USAGE, Json, PracticeId, app, chosen, load, out, print_json, tell
+from adapter.cli.push import Task, push_checks
 from adapter.ehr import Check
 from adapter.errors import AdapterError, ConfigError
 
@@ -43,8 +44,20 @@ def _example() -> bytes:
 
 
 @app.command(rich_help_panel="Set up")
-def check(context: typer.Context, json: Json = False) -> int:
+def check(
+    context: typer.Context,
+    practice: PracticeId = None,
+    subscribe: Annotated[
+        bool, typer.Option("--subscribe", help="Create the Subscriptions by which the EHR tells of changes.")
+    ] = False,
+    unsubscribe: Annotated[bool, typer.Option("--unsubscribe", help="Remove them from the EHR again.")] = False,
+    json: Json = False,
+) -> int:
     """Look at everything the adapter depends on: a line each, and what to do about a failure."""
+    if subscribe and unsubscribe:
+        tell("Choose one of --subscribe and --unsubscribe.")
+        return USAGE
+    task: Task = "subscribe" if subscribe else "unsubscribe" if unsubscribe else "look"
     checks: list[Check] = []
     try:
         built = load(context)
@@ -58,9 +71,10 @@ def check(context: typer.Context, json: Json = False) -> int:
     checks.append(Check("configuration", True, f"practices: {', '.join(built.practices)}"))
     checks.append(_line("database", lambda: _database(built)))
     checks.append(_line("mail", built.make_mailer().check))
-    for practice in built.settings.practice:
-        name = practice.id
-        checks.append(Check(f"{name}: mapping", True, practice.mapping))
+    wanted = chosen(built, practice)
+    for settings in (one for one in built.settings.practice if one.id in wanted):
+        name = settings.id
+        checks.append(Check(f"{name}: mapping", True, settings.mapping))
         try:
             checks += [
                 Check(f"{name}: {found.what}", found.ok, found.detail, found.remedy)
@@ -69,9 +83,18 @@ def check(context: typer.Context, json: Json = False) -> int:
         except AdapterError as error:
             checks.append(Check(f"{name}: EHR", False, str(error)))
         checks.append(_line(f"{name}: portal", lambda name=name: built.portals[name].check()))  # type: ignore[misc]
+        checks += _push(built, settings, task)
     times = _next_times(built)
     _show(checks, times, json)
     return DONE if all(found.ok for found in checks) else FAILED
+
+
+def _push(built: object, practice: Any, task: Task) -> list[Check]:
+    try:
+        found = push_checks(built, practice, task)
+    except AdapterError as error:
+        found = [Check("push", False, str(error))]
+    return [Check(f"{practice.id}: {one.what}", one.ok, one.detail, one.remedy) for one in found]
 
 
 def _database(built: object) -> str:

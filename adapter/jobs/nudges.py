@@ -24,8 +24,8 @@ MANY = 20
 """When more charts than this wait, one read of whatever changed is quicker than reading each."""
 MANY_DELETED = 50
 """When more than this are said to be gone, everything is read: a search for what changed would not miss them."""
-APART = timedelta(seconds=10)
-"""Between two reads of whatever changed: an EHR that notifies all the time does not keep us reading all the time."""
+APART = timedelta(seconds=2)
+"""Between two reads of whatever changed, at least: an EHR that notifies all the time does not keep us reading."""
 BUSY = timedelta(seconds=5)
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=15), timedelta(minutes=15)
 ATTEMPTS = 10
@@ -73,7 +73,7 @@ class _Turn:
                 raise
 
     def _do(self, step: _Step) -> None:
-        if step.request.person is None and (early := self._too_early(step)):
+        if step.request.person is None and (early := self._too_early()):
             self._put_off([step], until=early)
         elif not self._exists(step.request.person) or self._sync(step.request):
             self._failures = 0
@@ -82,14 +82,16 @@ class _Turn:
             self._failures += 1
             self._try_again(step)
 
-    def _too_early(self, step: _Step) -> datetime | None:
-        """Until when to wait, when everything that changed was read just before one of these was named."""
-        begun = sa.select(sa.func.max(t.run.c.started_at)).where(
-            t.run.c.practice == self.practice.id, t.run.c.kind.in_(("incremental", "full"))
-        )
+    def _too_early(self) -> datetime | None:
+        """Until when to wait, when all that changed was read just now: as long as that took, APART at least."""
+        whole = (t.run.c.practice == self.practice.id, t.run.c.kind.in_(("incremental", "full")))
+        query = sa.select(t.run.c.started_at, t.run.c.finished_at).where(*whole).order_by(t.run.c.id.desc()).limit(1)
         with read(self.engine) as connection:
-            last: datetime | None = connection.scalar(begun)
-        return last + APART if last is not None and last <= self.clock() < last + APART else None
+            last = connection.execute(query).first()
+        if last is None or last.finished_at is None:
+            return None
+        rested = last.finished_at + max(APART, last.finished_at - last.started_at)
+        return rested if last.finished_at <= self.clock() < rested else None
 
     def _exists(self, ref: str | None) -> bool:
         """False for what the EHR does not have and we never had; when the EHR cannot tell, the sync finds out."""

@@ -36,10 +36,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """What is asked: a GET, or a POST of ``body``. ``what`` names it in messages."""
+    """What is asked: a GET, a DELETE, or a POST of ``body``. ``what`` names it in messages."""
 
     what: str
     body: bytes | None = None
+    method: str = "GET"
 
     @property
     def kind(self) -> str:
@@ -110,7 +111,11 @@ class Client:
 
     def post(self, url: str, value: Any, what: str) -> Answer:
         """The same for a POST of JSON that only asks, such as a batch of searches: it may be sent more than once."""
-        return self._ask(url, _Question(what, orjson.dumps(value)))
+        return self._ask(url, _Question(what, orjson.dumps(value), "POST"))
+
+    def delete(self, url: str, what: str) -> Answer:
+        """The same for a DELETE of what we created ourselves, such as a Subscription."""
+        return self._ask(url, _Question(what, method="DELETE"))
 
     def _ask(self, url: str, question: _Question) -> Answer:
         renewed = False
@@ -125,7 +130,7 @@ class Client:
             if answer.status == 401 and not renewed and self._authorization.renew(header):
                 renewed = True
                 answer = self._persist(url, question, self._authorization.header())
-            if answer.status not in (_REDIRECTS if question.body is None else _KEEP_METHOD):
+            if answer.status not in (_REDIRECTS if question.method == "GET" else _KEEP_METHOD):
                 return answer
             url = self.base.resolve(answer.headers.get("Location", ""), seen_at=url)
         raise SourceError(f"{question.what}: redirected more than {_MOST_REDIRECTS} times. Check base_url.")
@@ -159,7 +164,7 @@ class Client:
         started = time.monotonic()
         try:
             with self._session.request(
-                "GET" if question.body is None else "POST",
+                question.method,
                 url,
                 data=question.body,
                 headers=headers,

@@ -96,9 +96,22 @@ class FhirReader:
         """One resource by reference, None when the EHR itself says it is gone. See ``Reader``."""
         return read_one(self._asking, ref, chart)
 
+    @property
+    def client(self) -> Client:
+        """What asks the EHR, for whatever else there is to ask."""
+        return self._client
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The resource types that hold charts and contacts here."""
+        return ("Patient",) if self._rules.contacts == "Patient.contact" else ("Patient", "RelatedPerson")
+
     def check(self) -> list[Check]:
-        """Reach, FHIR version, access, strategy, incremental or not; reads nothing but small samples."""
-        return checks.run(self._client, self._with, self._strategies, self._forced)
+        """Sign-in, reach, FHIR version, access, strategy, incremental or not; reads nothing but small samples."""
+        signed_in = self._authorization.check()
+        if not all(found.ok for found in signed_in):
+            return signed_in
+        return [*signed_in, *checks.run(self._client, self._with, self._strategies, self._forced)]
 
     def _changes(self, source: Source, marks: dict[str, datetime], result: ReadResult) -> Way | None:
         """The way to read what changed; None when a full read is wanted or needed, and ``result`` then says why."""
