@@ -76,7 +76,7 @@ def _on_its_chart(source: Source, ref: str, chart: str) -> Record | Broken | Non
         if found.problems:
             raise SourceError(found.problems[0])
         parts = found.rows
-    if any(isinstance(part, Broken) and not part.ref for part in parts):
+    if not all(map(_ref_of, parts)):
         raise SourceError(f"GET {chart}: a contact of the chart cannot be read, so which are missing cannot be told.")
     return next((part for part in parts if _ref_of(part) == ref), None)
 
