@@ -187,6 +187,7 @@ class App:
             reader=_reader(settings, profile, self.clock),
             mapper=Mapper(profile, base_url=base_url),
             rules_hash=hashlib.sha256(rules).hexdigest(),
+            authority_file=settings.authority_file,
         )
 
 

@@ -75,6 +75,8 @@ def check(
     for settings in (one for one in built.settings.practice if one.id in wanted):
         name = settings.id
         checks.append(Check(f"{name}: mapping", True, settings.mapping))
+        if authority_file := settings.authority_file:
+            checks.append(_line(f"{name}: authority file", lambda path=authority_file: _authorities(path)))  # type: ignore[misc]
         try:
             checks += [
                 Check(f"{name}: {found.what}", found.ok, found.detail, found.remedy)
@@ -101,6 +103,12 @@ def _database(built: object) -> str:
     from adapter.store.engine import describe
 
     return describe(built.engine)  # type: ignore[attr-defined]
+
+
+def _authorities(path: Path) -> str:
+    from adapter.jobs.authorities import load_authorities
+
+    return f"{len(load_authorities(path)):,} lines"
 
 
 def _line(what: str, look: Callable[[], str]) -> Check:

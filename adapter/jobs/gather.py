@@ -13,6 +13,7 @@ from adapter.core.findings import record_finding, record_scope
 from adapter.ehr import Broken, Progress, ReadResult, Record
 from adapter.ehr.files import FilesReader
 from adapter.errors import SourceError
+from adapter.jobs.authorities import MapperBesideFile
 from adapter.jobs.beside import intake_beside, is_worthwhile
 from adapter.jobs.intake import Batch, intake, until_failure
 from adapter.jobs.practice import Practice, Transaction
@@ -78,6 +79,7 @@ class Gatherer:
         self._deleted(gathered)
         if gathered.result.full:
             self._missing(gathered, None)
+            self._unmatched(gathered.result)
         else:
             self._unknown_charts(gathered, charts_named)
             if gathered.result.whole_charts:
@@ -184,6 +186,12 @@ class Gatherer:
                 return
             gathered.gone = sorted(known)
             facts.remove(connection, self.practice.id, self.run, gathered.gone)
+
+    def _unmatched(self, result: ReadResult) -> None:
+        """Tells how many contacts of the authority file a complete read did not bring."""
+        mapper = self.practice.mapper
+        if isinstance(mapper, MapperBesideFile) and result.complete and mapper.unmatched:
+            result.problems.append(f"{len(mapper.unmatched)} contacts of the authority file are not in the EHR.")
 
     def _missing(self, gathered: Gathered, charts: list[str] | None) -> None:
         """Looks for each record that a complete read did not bring; gone is only what the EHR itself says is gone."""

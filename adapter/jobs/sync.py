@@ -70,6 +70,7 @@ def sync(
 
     Raises RetriableError when another run of the practice is under way.
     """
+    practice = practice.for_a_run()
     name = f"run:{practice.id}"
 
     def transaction() -> Any:
@@ -113,6 +114,7 @@ def plan(
     It is the same transaction, rolled back: what it shows is what a sync at this moment would do.
     """
     shown: dict[str, Any] = {}
+    practice = practice.for_a_run()
     with _discarded(engine) as connection, PlanSpool() as spool:
         run = _open(connection, practice, request, clock().astimezone(practice.zone))
         _gather(run, lambda: nullcontext(connection), progress, lambda _: None)
@@ -132,13 +134,16 @@ def plan(
 
 def _open(connection: sa.Connection, practice: Practice, request: Request, now: datetime) -> _Run:
     state = runs.practice_state(connection, practice.id)
-    full = request.full or (state.rules_hash != practice.rules_hash and not request.person and not request.review)
+    full = request.full or (practice.differs_from(state.rules_hash) and not request.person and not request.review)
     kind = "person" if request.person else "review" if request.review else "full" if full else "incremental"
     return _Run(practice, request, runs.start(connection, practice.id, kind, now), now, state, full)
 
 
 def _gather(run: _Run, transaction: Transaction, progress: Progress, alive: Callable[[sa.Connection], None]) -> None:
     if run.request.review:
+        return
+    if run.practice.trouble:
+        run.gathered.result.fail(run.practice.trouble)
         return
     gatherer = Gatherer(run.practice, run.number, transaction, run.now, progress, alive, run.gathered)
     if run.request.person:
@@ -152,7 +157,7 @@ def _gather(run: _Run, transaction: Transaction, progress: Progress, alive: Call
 def _plan(connection: sa.Connection, run: _Run, spool: PlanSpool, progress: Progress) -> None:
     """Decides what is undecided and puts the actions that follow into the spool."""
     practice, state = run.practice, run.state
-    changed_rules = state.rules_hash != practice.rules_hash and not run.request.person
+    changed_rules = practice.differs_from(state.rules_hash) and not run.request.person
     charts = facts.undecided_charts(
         connection, practice.id, since=state.decided_run, today=run.now.date(), everything=changed_rules
     )

@@ -92,7 +92,9 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         push = practice.push
         if push is not None and push.secret_file:
             push = push.model_copy(update={"secret_file": file(push.secret_file)})
-        practices.append(practice.model_copy(update={"ehr": ehr, "portal": portal, "push": push}))
+        authorities = file(practice.authority_file) if practice.authority_file else None
+        updates = {"ehr": ehr, "portal": portal, "push": push, "authority_file": authorities}
+        practices.append(practice.model_copy(update=updates))
     mail: FolderMail | SmtpMail
     if isinstance(settings.mail, FolderMail):
         mail = settings.mail.model_copy(update={"path": file(settings.mail.path)})

@@ -1,5 +1,6 @@
 """The tables of config.toml about one practice: its policy, its merchant, and how they hang together."""
 
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -94,6 +95,7 @@ class PracticeSettings(Section):
     id: Name
     name: str = Field(min_length=1, max_length=120)
     mapping: Name = "family-contacts"
+    authority_file: Path | None = None
     schedule: Name = "default"
     time_zone: TimeZone = "UTC"
     language: Literal["en", "es"] = "en"
