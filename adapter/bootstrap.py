@@ -24,6 +24,7 @@ from adapter.ehr.fhir.auth.keys import read_key
 from adapter.ehr.fhir.auth.none import NoAuthorization
 from adapter.ehr.fhir.auth.oauth import oauth
 from adapter.ehr.fhir.auth.smart import Assertion
+from adapter.ehr.fhir.bulk.making import make_bulk
 from adapter.ehr.fhir.subscription import Subscriptions
 from adapter.ehr.files import FilesReader
 from adapter.errors import ConfigError, FatalError, Fault
@@ -40,6 +41,7 @@ from adapter.profiles import load_profile
 from adapter.schedule_files import load_schedule, schedule_folders
 from adapter.settings import FhirEhr, FilesEhr, FolderMail, PracticeSettings, Settings
 from adapter.store.engine import make_engine
+from adapter.store.exports import untouched_since
 from adapter.store.migrations import is_new, migrate, pending
 
 
@@ -184,10 +186,47 @@ class App:
             name=settings.name,
             policy=policy,
             zone=ZoneInfo(settings.time_zone),
-            reader=_reader(settings, profile, self.clock),
+            reader=self._reader(settings, profile),
             mapper=Mapper(profile, base_url=base_url),
             rules_hash=hashlib.sha256(rules).hexdigest(),
             authority_file=settings.authority_file,
+        )
+
+    def _reader(self, settings: PracticeSettings, profile: MappingProfile) -> Reader:
+        ehr = settings.ehr
+        if isinstance(ehr, FilesEhr):
+            return FilesReader(ehr.path)
+        authorization = _authorization(ehr, profile, self.clock)
+        bulk = make_bulk(
+            ehr.base_url,
+            authorization=authorization,
+            group=ehr.group or "",
+            bulk_hosts=ehr.bulk_hosts,
+            bulk_hosts_get_token=ehr.bulk_hosts_get_token,
+            bulk_hours=ehr.bulk_hours,
+            alone=ehr.strategy == "bulk",
+            notes=self.settings.store.key_file.parent / "exports" / f"{settings.id}.json",
+            untouched=lambda began: untouched_since(self.engine, settings.id, began),
+            concurrency=ehr.concurrency,
+            timeout_seconds=ehr.timeout_seconds,
+            overlap_minutes=ehr.overlap_minutes,
+            max_body_megabytes=ehr.max_body_megabytes,
+            clock=self.clock,
+        )
+        return FhirReader(
+            ehr.base_url,
+            authorization=authorization,
+            bulk=bulk,
+            page_size=ehr.page_size,
+            concurrency=ehr.concurrency,
+            timeout_seconds=ehr.timeout_seconds,
+            overlap_minutes=ehr.overlap_minutes,
+            strategy=ehr.strategy,
+            rules=profile.search,
+            max_body_megabytes=ehr.max_body_megabytes,
+            max_pages=ehr.max_pages,
+            check_total=ehr.check_total,
+            clock=self.clock,
         )
 
 
@@ -202,26 +241,6 @@ def actor() -> str:
         return f"person:{getpass.getuser()}"
     except (KeyError, OSError):
         return "person:unknown"
-
-
-def _reader(settings: PracticeSettings, profile: MappingProfile, clock: Callable[[], datetime]) -> Reader:
-    ehr = settings.ehr
-    if isinstance(ehr, FilesEhr):
-        return FilesReader(ehr.path)
-    return FhirReader(
-        ehr.base_url,
-        authorization=_authorization(ehr, profile, clock),
-        page_size=ehr.page_size,
-        concurrency=ehr.concurrency,
-        timeout_seconds=ehr.timeout_seconds,
-        overlap_minutes=ehr.overlap_minutes,
-        strategy=ehr.strategy,
-        rules=profile.search,
-        max_body_megabytes=ehr.max_body_megabytes,
-        max_pages=ehr.max_pages,
-        check_total=ehr.check_total,
-        clock=clock,
-    )
 
 
 def _authorization(ehr: FhirEhr, profile: MappingProfile, clock: Callable[[], datetime]) -> Authorization:
