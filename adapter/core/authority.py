@@ -10,8 +10,8 @@ from adapter.core.kinship import parts_of
 
 MAX_WORDS = 40
 _YES_OR_NO = frozenset({"true", "false"})
-_NO_SYSTEM = "a code without a system"
-"""Stands for such a code: no table has it."""
+_NO_SYSTEM, _NO_WORDS = "a code without a system", "a code without words"
+"""Stand for such codes: no table has them."""
 
 
 class AuthorityTable(msgspec.Struct, frozen=True):
@@ -24,6 +24,8 @@ class AuthorityTable(msgspec.Struct, frozen=True):
 
     Codes that stand alone, and yes or no, always count: they have no system to go by.
     """
+    by_text: bool = False
+    """Whether the text of a concept (the display of a Coding) is its code; one without words is never understood."""
 
 
 def authority_of(values: list[Any], known: AuthorityTable, path: str) -> tuple[Authority, str]:
@@ -56,6 +58,8 @@ def _codes(value: Any, known: AuthorityTable, path: str) -> list[str]:
     if type(value) is bool and not _YES_OR_NO.isdisjoint(known.codes):
         value = "true" if value else "false"
     codings, text = parts_of(value, path, checked=False)
+    if known.by_text and type(value) is dict:
+        return [clean(text or value.get("display", ""), path) or _NO_WORDS]
     if systems and type(value) is dict:
         counted = [coding for coding in codings if _counts(coding, systems, path)]
         return [clean(coding["code"], path) if "system" in coding else _NO_SYSTEM for coding in counted]

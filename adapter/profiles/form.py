@@ -68,6 +68,7 @@ class RolesTable(KinshipTable):
 class AuthorityForm(Table):
     source: Expression
     systems: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    by: Literal["code", "text"] = "code"
     codes: dict[str, AuthorityName] = {}
 
 

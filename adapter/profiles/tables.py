@@ -30,7 +30,10 @@ def authority_table(table: AuthorityForm, path: Path, faults: list[Fault]) -> Au
         if found.setdefault(code.lower(), meaning) is not meaning:
             problem, remedy = f'has "{code}" twice with different meanings.', "Case does not matter: keep one of them."
             faults.append(Fault(file=str(path), key="authority.codes", problem=problem, remedy=remedy))
-    return AuthorityTable(found, frozenset(table.systems))
+    if table.by == "text" and table.systems:
+        problem, remedy = 'count codes, while by = "text" goes by words.', "Leave one of the two out."
+        faults.append(Fault(file=str(path), key="authority.systems", problem=problem, remedy=remedy))
+    return AuthorityTable(found, frozenset(table.systems), by_text=table.by == "text")
 
 
 def role_tables(table: RolesTable, path: Path, places: list[Path], faults: list[Fault]) -> RoleTables:

@@ -11,7 +11,7 @@ from adapter.core.intake import Damaged
 CUSTODY, OTHER = "urn:ehr:custody", "urn:ehr:billing"
 J, E, N, U = Authority.JOINT, Authority.EXCLUSIVE, Authority.NONE, Authority.UNKNOWN
 CODED = AuthorityTable({"full": J, "sole": E, "denied": N, "family": None}, frozenset({CUSTODY}))
-WORDS = AuthorityTable({"authorized representative": J, "family member": None, "no access": N})
+WORDS = AuthorityTable({"authorized representative": J, "family member": None, "no access": N}, by_text=True)
 YES_NO = AuthorityTable({"true": J, "false": N})
 
 
@@ -60,6 +60,14 @@ def test_a_coding_that_lost_its_code_or_system_is_damaged_not_silent(coding: dic
         ([{"text": "Family Member"}], U, ""),
         ([{"text": "Family Member"}, {"text": "Step aunt"}], U, "Family Member, Step aunt"),
         ([{"text": "Authorized Representative"}, {"text": "No access"}], U, "Authorized Representative, No access"),
+        ([{"text": "Family Member", "coding": [{"system": "s", "code": "no access"}]}], U, ""),
+        ([{"coding": [{"system": "s", "code": "7"}]}], U, "a code without words"),
+        (
+            [{"text": "Authorized Representative"}, {"coding": [{"system": "s", "code": "7"}]}],
+            U,
+            "Authorized Representative, a code withou",
+        ),
+        ([{"system": "s", "code": "7", "display": "No access"}], N, ""),
     ],
 )
 def test_what_is_known_to_say_nothing_is_not_a_disagreement(

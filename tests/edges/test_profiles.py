@@ -100,6 +100,12 @@ def test_codes_that_say_whom_to_call_add_up_over_the_tables(tmp_path: Path) -> N
     assert load_profile("ours", written(tmp_path, text)).roles.contact_codes == {"urn:k": {"C", "E"}}
 
 
+def test_words_and_code_systems_exclude_each_other(tmp_path: Path) -> None:
+    text = swapped("[authority.codes]", 'by = "text"\nsystems = ["urn:x"]\n[authority.codes]')
+    [fault] = faults_of(tmp_path, text)
+    assert fault.key == "authority.systems"
+
+
 def test_an_ehr_without_authority_says_so(tmp_path: Path) -> None:
     text = GOOD[: GOOD.index("[authority]")] + '[authority]\nsource = "not-recorded"\n'
     assert load_profile("ours", written(tmp_path, text)).contact.authority == ""
