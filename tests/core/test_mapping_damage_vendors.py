@@ -64,7 +64,8 @@ def keys_of_statements(record: Any) -> Iterator[tuple[Any, ...]]:
         node: Any = record
         for key in place:
             node = node[key]
-        if isinstance(place[-1], str) and {"relationship", "extension"} & set(place) and "valuePeriod" not in f"{place} {node}":
+        is_said = isinstance(place[-1], str) and {"relationship", "extension"} & set(place)
+        if is_said and "valuePeriod" not in f"{place} {node}":
             yield place
 
 
