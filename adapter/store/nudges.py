@@ -128,8 +128,11 @@ def _note_channel(connection: sa.Connection, practice: str, told: Channel, now: 
         "events": before if counted is None else counted,
         "seen_at": now,
     }
+    insert = _insert(connection, push_channel)
+    again = {name: insert.excluded[name] for name in values}
+    keys = ["practice", "subscription"]
     row = {"practice": practice, "subscription": told.subscription, **values}
-    _upsert(connection, push_channel, [row], values)
+    connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=again), [row])
     return missed(told, before)
 
 
@@ -161,22 +164,16 @@ def _keep(connection: sa.Connection, practice: str, wanted: dict[str, bool], now
         }
         for ref, deleted in sorted(wanted.items())  # in one order, so that two writers cannot block one another
     ]
-    for batch in batches(rows):
-        again = {"seq": nudge.c.seq + 1, "next_at": now, "attempts": 0}
-        _upsert(connection, nudge, batch, again, either="deleted")
+    insert = _insert(connection, nudge)
+    again = {
+        "seq": nudge.c.seq + 1,
+        "next_at": insert.excluded.next_at,
+        "attempts": 0,
+        "deleted": sa.or_(nudge.c.deleted, insert.excluded.deleted),
+    }
+    connection.execute(insert.on_conflict_do_update(index_elements=["practice", "ref"], set_=again), rows)
 
 
-def _upsert(
-    connection: sa.Connection,
-    table: sa.Table,
-    rows: Sequence[dict[str, Any]],
-    values: dict[str, Any],
-    *,
-    either: str = "",
-) -> None:
-    """Inserts rows; where one is there, sets ``values``, and ``either`` to true if it is or was."""
-    insert = (postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert)(table).values(list(rows))
-    if either:
-        values = values | {either: sa.or_(table.c[either], insert.excluded[either])}
-    keys = [column.name for column in table.primary_key.columns]
-    connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=values))
+def _insert(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that can say what happens to a row that is there; its values come with the execution."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
