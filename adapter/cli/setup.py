@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from adapter.cli.base import DONE, FAILED, USAGE, Json, PracticeId, app, chosen, load, out, print_json, tell
+from adapter.cli.keys import Algorithm, show_key
 from adapter.cli.push import Task, push_checks
 from adapter.ehr import Check
 from adapter.errors import AdapterError, ConfigError
@@ -47,6 +48,15 @@ def _example() -> bytes:
 def check(
     context: typer.Context,
     practice: PracticeId = None,
+    new_key: Annotated[
+        bool, typer.Option("--new-key", help="Make the key for signing in to the EHR; print its public half.")
+    ] = False,
+    jwks: Annotated[
+        bool, typer.Option("--jwks", help="Print the public half of the key again, to register it.")
+    ] = False,
+    alg: Annotated[
+        Algorithm | None, typer.Option("--alg", help="With --new-key: what the key is for; RS384 when left out.")
+    ] = None,
     subscribe: Annotated[
         bool, typer.Option("--subscribe", help="Create the Subscriptions by which the EHR tells of changes.")
     ] = False,
@@ -54,6 +64,8 @@ def check(
     json: Json = False,
 ) -> int:
     """Look at everything the adapter depends on: a line each, and what to do about a failure."""
+    if new_key or jwks:
+        return show_key(context, practice, make=new_key, algorithm=alg)
     if subscribe and unsubscribe:
         tell("Choose one of --subscribe and --unsubscribe.")
         return USAGE
@@ -67,7 +79,7 @@ def check(
             for fault in error.faults
         ]
         _show(checks, [], json)
-        return 2
+        return USAGE
     checks.append(Check("configuration", True, f"practices: {', '.join(built.practices)}"))
     checks.append(_line("database", lambda: _database(built)))
     checks.append(_line("mail", built.make_mailer().check))

@@ -57,9 +57,10 @@ class FhirReader:
         clock: Callable[[], datetime] = _now,
     ) -> None:
         self._pace = Pace(concurrency, sleep=sleep)
+        self._authorization = authorization or NoAuthorization()
         self._client = Client(
             Base.parse(base_url),
-            authorization=authorization or NoAuthorization(),
+            authorization=self._authorization,
             timeout=timeout_seconds,
             max_body=max_body_megabytes * 1024 * 1024,
             session=session or make_session(concurrency),
@@ -107,8 +108,11 @@ class FhirReader:
         return ("Patient",) if self._rules.contacts == "Patient.contact" else ("Patient", "RelatedPerson")
 
     def check(self) -> list[Check]:
-        """Reach, FHIR version, access, strategy, incremental or not; reads nothing but small samples."""
-        return checks.run(self._client, self._with, self._strategies, self._forced)
+        """Sign-in, reach, FHIR version, access, strategy, incremental or not; reads nothing but small samples."""
+        signed_in = self._authorization.check()
+        if not all(found.ok for found in signed_in):
+            return signed_in
+        return [*signed_in, *checks.run(self._client, self._with, self._strategies, self._forced)]
 
     def _changes(self, source: Source, marks: dict[str, datetime], result: ReadResult) -> Way | None:
         """The way to read what changed; None when a full read is wanted or needed, and ``result`` then says why."""

@@ -57,7 +57,8 @@ def read_key(path: Path, *, key_id: str | None = None, algorithm: Algorithm | No
     except OSError as error:
         raise _fault(path, f"cannot be read ({error.strerror}).", "Check the path and its permissions.") from None
     if stat.S_IMODE(mode) & stat.S_IRWXO:
-        raise _fault(path, "can be read by everybody on this machine.", f"Run chmod 600 on it. {_NEW} if it got out.")
+        remedy = f"Run chmod 600 on it. If somebody may have read it, name another file. {_NEW}."
+        raise _fault(path, "can be read by everybody on this machine.", remedy)
     found = SigningKey(_imported(path, data), key_id)
     if algorithm not in (None, found.algorithm):
         raise _fault(path, f"is a key for {found.algorithm}, not {algorithm}.", "Correct algorithm, or make a new key.")

@@ -93,7 +93,7 @@ class Jobs:
         if answer.status != 202 or not status_url:
             code = shown_outcome(answer, self._transport.max_body)
             said = "named no address of a status" if answer.status == 202 else f"answered {answer.status}{code}"
-            error = SourceError if answer.status in (401, 403) else Refused
+            error = SourceError if answer.status == 401 else Refused  # a 403 may well hold for exports alone
             raise error(f"{WHAT}: {said}, so there is no export. Ask the EHR's support for Bulk Data access.")
         now = self._clock()
         return Started(base.resolve(status_url, seen_at=url), now, server_time(answer.headers) or now)
@@ -167,7 +167,8 @@ def _trouble(answer: Answer, max_bytes: int) -> SourceError:
     if answer.status in retry.RETRIED or answer.status >= 500:
         return SourceError(f"{said}, {MOST_TROUBLES} times in a row. Sync again later, or ask the EHR's support.")
     if answer.status in (401, 403):
-        raise SourceError(f"{said}. Check that this client may read exports.")
+        error = SourceError if answer.status == 401 else Refused
+        raise error(f"{said}. Check that this client may read exports.")
     raise Refused(f"{said}, so the export failed. Ask the EHR's support.")
 
 
