@@ -7,6 +7,7 @@ KNOWN: dict[str, str] = {
     "portal-waits-for-the-clock": "After the clock was put back, what was queued before waits until it catches up.",
     "clock-back-opens": "After the clock was put back, what time had closed is opened again.",
     "mail-after-time-passed": "A Welcome leaves after a birthday or a period has closed the chart, before a run.",
+    "a-no-in-a-conflict": "Of two people with Exclusive Authority one has another entry with None; their access stays.",
     "namesakes": "A mother with Exclusive Authority and a father of the same name and address count as one person.",
 }
 
@@ -24,4 +25,7 @@ def special_case(oracle: Oracle, place: tuple[str, str]) -> str:
     ]
     if any("exclusive" in (a["last_authority"], b["last_authority"]) for a, b in pairs):
         return "namesakes"
+    noes = [one for one in rows if one["authority"] == "none"]
+    if noes and oracle.disputed(chart):
+        return "a-no-in-a-conflict"
     return ""

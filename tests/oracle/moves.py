@@ -71,7 +71,7 @@ class Family:
         self.ehr.charts[chart["id"]] = chart | known
         self.ehr.touch(f"Patient/{chart['id']}")
 
-    def add_contact(self, chart: str, **known: Any) -> None:
+    def add_contact(self, chart: str, /, **known: Any) -> None:
         contact: Dict = {
             "id": self.new_id(),
             "chart": chart,

@@ -4,14 +4,13 @@ Nothing here comes from the product, and nothing is clever: each rule is a sente
 the records there are. Where the rules leave room the answer is "either"; where they forbid, it is always "forbidden".
 
 A chart: ``active deceased replaced_by born names emails links damaged``. A contact: ``chart active start end role
-authority last_authority email email_old names born damaged``. Names are (given, family) pairs, dates are ISO text,
-``links`` are the ids of contacts that the chart says are the patient. A contact's ``chart`` is None when it points
-nowhere. Records are kept by id: ``{"charts": {...}, "contacts": {...}}``.
+authority garbled last_authority email email_old names born damaged``. Names are (given, family) pairs, dates ISO text,
+``links`` ids of contacts; ``chart`` is None when it points nowhere. Records: ``{"charts": {id: ...}, "contacts": ...}``
 """
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from calendar import isleap
 from datetime import date, datetime
 from difflib import SequenceMatcher
 from functools import cache
@@ -21,11 +20,8 @@ Dict = dict[str, Any]
 FORBIDDEN, NOTHING_NEW, EITHER, ALLOWED = "forbidden", "nothing new", "either", "allowed"
 ACCESS = ("none", "limited", "full")
 KIN = ["mother", "father", "parent", "step_parent", "foster_parent", "grandparent", "sibling", "spouse", "child"]
-POLICY: Dict = {
-    "roles": [*KIN, "guardian", "other_relative"],
-    "bands": [(0, "full"), (18, "none")],
-    "assumed_joint": [],
-}
+ROLES = [*KIN, "guardian", "other_relative"]
+POLICY: Dict = {"roles": ROLES, "bands": [(0, "full"), (18, "none")], "assumed_joint": []}
 
 
 def remember(old: Dict | None, new: Dict) -> Dict:
@@ -51,71 +47,68 @@ class Oracle:
     """What the rules say about these records at this moment (``now`` in the practice's own time zone)."""
 
     def __init__(self, records: Dict, now: datetime, policy: Dict = POLICY) -> None:
-        self.charts, self.contacts, self.policy = records["charts"], records["contacts"], policy
-        self.now = now
+        self.charts, self.policy, self.now = records["charts"], policy, now
         self.on_chart: dict[str, list[Dict]] = {}
         self.at_address: dict[str, list[Dict]] = {}
-        for contact in self.contacts.values():
+        for contact in records["contacts"].values():
             self.on_chart.setdefault(contact["chart"], []).append(contact)
             if _usable(contact["email"]):
                 self.at_address.setdefault(key(contact["email"]), []).append(contact)
 
     def verdict(self, email: str, chart: str) -> tuple[str, str]:
         """May the account of this address open this chart? FORBIDDEN, NOTHING_NEW, EITHER or ALLOWED; and why."""
-        mine = [one for one in self.at_address.get(email, []) if one["chart"] == chart]
+        mine = self._rows(email, chart)
         refusals = [self._refused(one) or self._mailbox_shared(one, email) for one in mine]
         if not mine or all(refusals):
             return FORBIDDEN, "; ".join(str(why) for why in refusals) or "nobody on the chart has this address"
-        rows = self._exclusive(chart)
-        if any(_clearly_differ(a, b) for a in rows for b in rows):
+        if self.disputed(chart):
             return NOTHING_NEW, "two people with Exclusive Authority"
         if any(self._clear(one, email) for one in mine):
             return ALLOWED, "everything is in order"
         return EITHER, "the rules leave room"
 
+    def disputed(self, chart: str) -> bool:
+        """Whether two people have Exclusive Authority."""
+        return any(_clearly_differ(a, b) for a in self._exclusive(chart) for b in self._exclusive(chart))
+
     def explicitly_closed(self, email: str, chart: str) -> bool:
         """Whether the records say outright that this account must not open this chart (true even of half a read)."""
-        if chart in self.charts and not _is_live(self.charts[chart]):
-            return True
-        mine = [one for one in self.at_address.get(email, []) if one["chart"] == chart]
-        return bool(mine) and all(self._withdrawn(one) or one["authority"] == "none" for one in mine)
+        shut = chart in self.charts and not _is_live(self.charts[chart])
+        mine = self._rows(email, chart)
+        return shut or (bool(mine) and all(self._withdrawn(one) or one["authority"] == "none" for one in mine))
 
     def may_mail(self, email: str) -> bool:
         """Whether a Welcome email may leave for this address: only if some chart may be opened with it."""
-        charts = {one["chart"] for one in self.at_address.get(email, [])}
-        return any(self.verdict(email, chart)[0] != FORBIDDEN for chart in charts)
+        return any(self.verdict(email, one["chart"])[0] != FORBIDDEN for one in self.at_address.get(email, []))
 
     def widest_access(self, email: str, chart: str) -> str:
         """The most of the chart that this account may see."""
-        mine = [one for one in self.at_address.get(email, []) if one["chart"] == chart]
-        return max((self._access(one) for one in mine), key=ACCESS.index, default="none")
+        return max((self._access(one) for one in self._rows(email, chart)), key=ACCESS.index, default="none")
 
     def stays(self, email: str, chart: str) -> bool:
         """Whether what is open stays open: two people have Exclusive Authority, and nothing else is against it."""
         rows = self._exclusive(chart)
-        people = all(a is b or (_clearly_differ(a, b) and a["email"] != b["email"]) for a in rows for b in rows)
-        mine = [one for one in self.at_address.get(email, []) if one["chart"] == chart]
-        return len(rows) > 1 and people and any(self._clear(one, email, frozen=True) for one in mine)
+        apart = all(a is b or (_clearly_differ(a, b) and a["email"] != b["email"]) for a in rows for b in rows)
+        return len(rows) > 1 and apart and any(self._clear(x, email, frozen=True) for x in self._rows(email, chart))
 
-    def allowed(self) -> Iterator[tuple[str, str]]:
+    def allowed(self) -> list[tuple[str, str]]:
         """Every address and chart that clearly belong together."""
-        for email, contacts in self.at_address.items():
-            for chart in {one["chart"] for one in contacts}:
-                if self.verdict(email, chart)[0] == ALLOWED:
-                    yield email, chart
+        places = {(email, one["chart"]) for email, rows in self.at_address.items() for one in rows}
+        return [place for place in sorted(places, key=str) if self.verdict(*place)[0] == ALLOWED]
 
-    # One contact by itself, and beside the others on the chart.
+    def _rows(self, email: str, chart: str) -> list[Dict]:
+        return [one for one in self.at_address.get(email, []) if one["chart"] == chart]
 
     def _refused(self, one: Dict) -> str:
         """Why this contact opens nothing, whoever else has its address; empty when nothing forbids it."""
         chart = self.charts.get(one["chart"])
-        if chart is None or chart["damaged"] or one["damaged"]:
-            return "a record is damaged, or there is no such chart"
-        if not _is_live(chart):
-            return "the chart is inactive or merged, or the patient has died"
+        if chart is None or chart["damaged"] or one["damaged"] or not _is_live(chart):
+            return "a record is damaged; or the chart is missing, inactive or merged, or the patient has died"
         if self._withdrawn(one) or self._not_begun(one):
             return "the contact is inactive, ended or not yet begun"
-        if self._authority(one) not in ("joint", "exclusive"):
+        stated = one["last_authority"] != "unknown" or one["garbled"]
+        assumed = not stated and one["role"] in self.policy["assumed_joint"]
+        if one["authority"] not in ("joint", "exclusive") and not assumed:
             return "no Authority"
         if one["role"] not in self.policy["roles"]:
             return "Self, or a role that is unknown or not allowed"
@@ -125,23 +118,17 @@ class Oracle:
             return "somebody else has Exclusive Authority"
         if self._access(one) == "none":
             return "the patient's age"
-        if key(one["email"]) in [key(each) for each in chart["emails"]] and not _may_be_patient(
-            one, chart, self.now.date()
-        ):
+        if _is_own(one, chart) and not _may_be_patient(one, chart, self.now.date()):
             return "the address is the patient's own"
         if any(self._contradicts(one, other) for other in self.on_chart[one["chart"]]):
             return "the same person has Authority None in another entry"
         return ""
 
-    def _authority(self, one: Dict) -> str:
-        assumed = one["authority"] == "unknown" and one["role"] in self.policy["assumed_joint"]
-        return "joint" if assumed else str(one["authority"])
-
     def _withdrawn(self, one: Dict) -> bool:
-        return not one["active"] or (bool(one["end"]) and _last_day(one["end"]) < self.now.date())
+        return not one["active"] or (bool(one["end"]) and date.fromisoformat(one["end"]) < self.now.date())
 
     def _not_begun(self, one: Dict) -> bool:
-        return bool(one["start"]) and _first_day(one["start"]) > self.now.date()
+        return bool(one["start"]) and date.fromisoformat(one["start"]) > self.now.date()
 
     def _exclusive(self, chart: str) -> list[Dict]:
         """Contacts with Exclusive Authority that nothing explicit ended."""
@@ -157,30 +144,23 @@ class Oracle:
 
     def _contradicts(self, one: Dict, other: Dict) -> bool:
         """The same person twice on one chart under one address, once with Authority None."""
-        if other is one or other["authority"] != "none" or other["role"] == "self" or other["damaged"]:
+        says_no = other["authority"] == "none" and other["role"] != "self" and not other["damaged"]
+        if not says_no or other["email_old"] or self._withdrawn(other) or self._not_begun(other):
             return False
-        current = not self._withdrawn(other) and not self._not_begun(other)
-        same_address = _usable(other["email"]) and not other["email_old"] and key(other["email"]) == key(one["email"])
-        return current and same_address and _clearly_same(one, other)
+        return _usable(other["email"]) and key(other["email"]) == key(one["email"]) and _clearly_same(one, other)
 
     def _access(self, one: Dict) -> str:
         """By the patient's age, counted from the earliest day the birth date can mean; not for the patient's own."""
-        chart = self.charts.get(one["chart"])
-        if chart is None:
-            return "none"
-        if _may_be_patient(one, chart, self.now.date()):
+        chart, today = self.charts[one["chart"]], self.now.date()
+        if _may_be_patient(one, chart, today):
             return "full"
-        age = _age(chart["born"], self.now.date())
-        if age is None:
-            return "none"
-        return next(str(access) for start, access in reversed(self.policy["bands"]) if age >= start)
-
-    # Everybody who uses one address.
+        age = _age(chart["born"], today)
+        return "none" if age is None else [str(access) for start, access in self.policy["bands"] if age >= start][-1]
 
     def _mailbox_shared(self, one: Dict, email: str) -> str:
         """Somebody else reads this mailbox who may not open this chart."""
         for other in self.at_address[email]:
-            if other["damaged"] or other["email_old"] or not self._is_about(other) or not _clearly_differ(one, other):
+            if not self._is_about(other) or not _clearly_differ(one, other):
                 continue
             rows = [row for row in self.at_address[email] if row is other or not _clearly_differ(row, other)]
             if not any(row["chart"] == one["chart"] and not self._refused(row) for row in rows):
@@ -188,17 +168,21 @@ class Oracle:
         return ""
 
     def _is_about(self, one: Dict) -> bool:
-        """Whether this contact is on a live chart today."""
+        """Whether this contact is on a live chart today, and reads mail sent to this address."""
         chart = self.charts.get(one["chart"])
-        usable = chart is not None and not chart["damaged"] and _is_live(chart)
-        return usable and not self._withdrawn(one) and not self._not_begun(one)
+        sound = chart is not None and _is_live(chart) and not (chart["damaged"] or one["damaged"] or one["email_old"])
+        return sound and not self._withdrawn(one) and not self._not_begun(one)
 
     def _clear(self, one: Dict, email: str, *, frozen: bool = False) -> bool:
         """Nothing at all speaks against this contact, nor leaves a doubt."""
         chart = self.charts.get(one["chart"])
-        if chart is None or self._refused(one) or one["authority"] == "unknown" or not one["names"]:
-            return False
-        if key(one["email"]) in [key(each) for each in chart["emails"]]:
+        if (
+            chart is None
+            or self._refused(one)
+            or one["authority"] == "unknown"
+            or not one["names"]
+            or _is_own(one, chart)
+        ):
             return False
         if (_age(chart["born"], self.now.date()) or 0) >= self.policy["bands"][-1][0] and not _is_patient(one, chart):
             return False
@@ -217,39 +201,27 @@ def _usable(email: str | None) -> bool:
     return bool(email) and bool(re.fullmatch(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+", str(email).strip()))
 
 
-def _first_day(text: str) -> date:
-    return date.fromisoformat((text + "-01-01")[:10] if len(text) < 10 else text[:10])
-
-
-def _last_day(text: str) -> date:
-    if len(text) == 10:
-        return date.fromisoformat(text)
-    year, month = int(text[:4]), int(text[5:7] or 12)
-    return date.fromordinal(date(year + month // 12, month % 12 + 1, 1).toordinal() - 1)
+def _is_own(one: Dict, chart: Dict) -> bool:
+    return key(one["email"]) in [key(each) for each in chart["emails"]]
 
 
 def _age(born: str, today: date) -> int | None:
     """Whole years; 29 February counts as 28 February in other years. None when the date cannot be right."""
-    if not re.fullmatch(r"\d{4}(-\d\d(-\d\d)?)?", born) or _first_day(born) > today:
+    if not re.fullmatch(r"\d{4}(-\d\d(-\d\d)?)?", born):
         return None
-    first = _first_day(born)
-    leap = today.year % 4 == 0 and (today.year % 100 != 0 or today.year % 400 == 0)
-    birthday = (2, 28) if (first.month, first.day) == (2, 29) and not leap else (first.month, first.day)
+    first = date.fromisoformat((born + "-01-01")[:10])
+    no_such_day = (first.month, first.day) == (2, 29) and not isleap(today.year)
+    birthday = (2, 28) if no_such_day else (first.month, first.day)
     age = today.year - first.year - ((today.month, today.day) < birthday)
-    return age if age <= 130 else None
-
-
-# Who is who. Names are compared naively; what is neither clearly the same nor clearly different stays open.
+    return age if first <= today and age <= 130 else None
 
 
 def _clearly_differ(one: Dict, other: Dict) -> bool:
-    if one is other:
-        return False
-    if not one["names"] or not other["names"] or {one["role"], other["role"]} == {"mother", "father"}:
-        return True
-    if one["born"] and other["born"] and one["born"][:4] != other["born"][:4]:
-        return True
-    return not any(alike(a, b) for a in one["names"] for b in other["names"])
+    """Two people. What is neither clearly the same person nor clearly two stays open."""
+    births = one["born"] and other["born"] and one["born"][:4] != other["born"][:4]
+    if not one["names"] or not other["names"] or births or {one["role"], other["role"]} == {"mother", "father"}:
+        return one is not other
+    return one is not other and not any(alike(a, b) for a in one["names"] for b in other["names"])
 
 
 def _clearly_same(one: Dict, other: Dict) -> bool:
@@ -266,13 +238,11 @@ def alike(one: tuple[str, str], other: tuple[str, str]) -> bool:
 
 def _may_be_patient(one: Dict, chart: Dict, today: date) -> bool:
     """Whether the rules leave room for the contact to be the patient of the chart."""
-    if one["id"] in chart["links"]:
-        return True
     agree = one["born"] and (chart["born"].startswith(one["born"]) or one["born"].startswith(chart["born"] or "?"))
-    if (one["role"] in KIN or _age(chart["born"], today) is None) and not agree:
-        return False
+    too_little = (one["role"] in KIN or _age(chart["born"], today) is None) and not agree
     disagree = one["born"] and chart["born"] and one["born"][:4] != chart["born"][:4]
-    return not disagree and any(alike(a, b) for a in one["names"] for b in chart["names"])
+    similar = any(alike(a, b) for a in one["names"] for b in chart["names"])
+    return one["id"] in chart["links"] or (similar and not disagree and not too_little)
 
 
 def _is_patient(one: Dict, chart: Dict) -> bool:

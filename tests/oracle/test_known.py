@@ -69,11 +69,22 @@ def namesakes_under_one_address(history: History) -> None:
     history.sync()
 
 
+def a_no_in_a_conflict(history: History) -> None:
+    (family,) = history.families
+    family.add_contact("f0-1", role="father", email="ben@mail.example.org", names=[("Benjamin", "Rivera")])
+    history.sync()
+    for parent in family.contacts:
+        family.change(parent, authority="exclusive")
+    family.add_contact("f0-1", authority="none", email="anna@mail.example.org")
+    history.sync()
+
+
 SHOWS: dict[str, Callable[[History], None]] = {
     "review-opens-half-a-read": review_after_half_a_read,
     "portal-waits-for-the-clock": delivery_after_the_clock_was_put_back,
     "clock-back-opens": sync_after_the_clock_was_put_back,
     "mail-after-time-passed": delivery_after_a_birthday,
+    "a-no-in-a-conflict": a_no_in_a_conflict,
     "namesakes": namesakes_under_one_address,
 }
 
