@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types bench docs
+.PHONY: help demo test lint types bench docs peers
 
 help: ## Show this list
 	@echo "fhir-portal-adapter"
@@ -17,8 +17,10 @@ help: ## Show this list
 demo: $(VENV)/.installed ## See it work: a made-up EHR, portal and mailbox on this machine
 	@$(BIN)/adapter demo $(ARGS)
 
-test: $(VENV)/.installed-dev ## Run every test (PostgreSQL ones too where its programs are installed)
+test: $(VENV)/.installed-dev $(if $(filter true,$(CI)),$(VENV)/peers/.installed) ## Run every test (PostgreSQL ones too where its programs are installed)
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal $(ARGS)
+
+peers: $(VENV)/peers/.installed ## Install the FHIR servers that some tests read (fhirsnake; Medplum's, with npm)
 
 lint: $(VENV)/.installed-dev ## Check style, layers and dependencies
 	$(BIN)/ruff format --check .
@@ -54,3 +56,11 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing fhir-portal-adapter and its tools ..."
 	@$(PIP) install -c constraints.txt -e '.[dev]'
 	@touch $(VENV)/.installed $@
+
+$(VENV)/peers/.installed: tests/peers/medplum/package.json tests/peers/fhirsnake/requirements.txt | $(VENV)/.installed-dev
+	@echo "Installing the FHIR servers that the tests read ..."
+	@rm -rf $(VENV)/peers && mkdir -p $(VENV)/peers/medplum
+	@$(PIP) install --no-deps --target $(VENV)/peers/fhirsnake -r tests/peers/fhirsnake/requirements.txt
+	@cp tests/peers/medplum/package.json $(VENV)/peers/medplum
+	@cd $(VENV)/peers/medplum && npm install --no-audit --no-fund --no-package-lock --ignore-scripts --loglevel=error
+	@touch $@
