@@ -69,11 +69,11 @@ def make_key(path: Path, *, key_id: str | None = None, algorithm: Algorithm = "E
     """A new key in a new file of mode 0600. Raises ConfigError when there is a file already, or none can be written."""
     key = RSAKey.generate_key(_BITS) if algorithm == "RS384" else ECKey.generate_key(_CURVE)
     try:
-        _write(path, key.as_pem(private=True))
-    except FileExistsError:
-        raise _fault(path, "exists already and was left as it is.", "Name another file, or use --jwks.") from None
+        written = _write(path, key.as_pem(private=True))
     except OSError as error:
         raise _fault(path, f"cannot be written ({error.strerror}).", "Check the folder and its permissions.") from None
+    if not written:
+        raise _fault(path, "exists already and was left as it is.", "Name another file, or use --jwks.")
     return SigningKey(key, key_id)
 
 
@@ -82,8 +82,11 @@ def _read(path: Path) -> bytes:
         return file.read(_MAX_BYTES)
 
 
-def _write(path: Path, pem: bytes) -> None:
-    """Writes the whole file under another name, then links it into place: nobody sees half a key, none is replaced."""
+def _write(path: Path, pem: bytes) -> bool:
+    """Writes the whole file under another name, then links it into place: nobody sees half a key, none is replaced.
+
+    False when there was one already.
+    """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -93,6 +96,9 @@ def _write(path: Path, pem: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         path.hardlink_to(draft)
+        return True
+    except FileExistsError:
+        return False
     finally:
         draft.unlink()
 
