@@ -23,10 +23,8 @@ class SearchRules(msgspec.Struct, frozen=True, kw_only=True):
     """The system of the identifier by which RelatedPerson.patient may name its chart; empty: references only."""
     avoid: tuple[StrategyName, ...] = ()
     """Ways that are declared and do not work."""
-    elements: bool = False
-    """Whether the vendor documents ``_elements``; it is proven before it is used."""
     params: dict[str, dict[str, str]] = {}
-    """By type (Patient, RelatedPerson): parameters that every search of it carries."""
+    """By type (Patient, RelatedPerson, Consent): parameters that every search of it carries."""
 
     @property
     def is_plain(self) -> bool:

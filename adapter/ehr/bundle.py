@@ -32,6 +32,7 @@ def unfold(value: Any, origin: str, *, doubled: bool = False, searchset: bool = 
     ``origin`` names the place; entries of a Bundle add ``entry 7``, items of a list ``item 7``. ``doubled`` says that
     the value came with ``DuplicateKeys``. An OperationOutcome is a remark, never a record: serious from ``error``
     upwards, and from ``warning`` inside a searchset, where it says that rows are missing (FHIR search §3.1.1.5).
+    A resource that says it is only a part of itself is broken: what it lacks could be what closes a chart.
     """
     if isinstance(value, list):
         for number, item in enumerate(value, 1):
@@ -44,6 +45,9 @@ def unfold(value: Any, origin: str, *, doubled: bool = False, searchset: bool = 
         yield _remark(value, origin, searchset=searchset)
     elif doubled and (path := duplicate_path(value)) is not None:
         yield Broken(origin, "has a key twice, so what was meant cannot be known", path=path, ref=reference(value))
+    elif "meta" in value and _is_a_part(value["meta"]):
+        problem = "is only a part of the record (SUBSETTED), and what it lacks cannot be known"
+        yield Broken(origin, problem, path="$.meta.tag", ref=reference(value))
     else:
         yield Record(value, origin)
 
@@ -104,6 +108,12 @@ def _entries(bundle: dict[str, Any], origin: str, *, doubled: bool) -> Iterator[
             yield from unfold(entry["resource"], place, doubled=doubled, searchset=kind == "searchset")
         elif kind == "searchset":
             yield Broken(place, "has no resource")
+
+
+def _is_a_part(meta: Any) -> bool:
+    """Whether the tag is there that a shortened resource must have (FHIR search §3.1.1.5.9); nobody asked for that."""
+    tags = meta.get("tag") if isinstance(meta, dict) else None
+    return isinstance(tags, list) and any(isinstance(tag, dict) and tag.get("code") == "SUBSETTED" for tag in tags)
 
 
 def _without_entries(bundle: dict[str, Any]) -> dict[str, Any]:

@@ -48,18 +48,18 @@ class SearchTable(BaseModel):
     contact_ids: Literal["contact", "person"] = "contact"
     patient_identifier: Annotated[str, Field(pattern=r"^([A-Za-z][A-Za-z0-9+.-]*:[^\s|,\\]+)?$")] = ""
     avoid: tuple[StrategyName, ...] = ()
-    elements: bool = False
     Patient: TypeTable = TypeTable()
     RelatedPerson: TypeTable = TypeTable()
+    Consent: TypeTable = TypeTable()
 
     def to_rules(self) -> SearchRules:
         """The same as the reader takes it."""
-        params = {"Patient": self.Patient.params, "RelatedPerson": self.RelatedPerson.params}
+        tables = {"Patient": self.Patient, "RelatedPerson": self.RelatedPerson, "Consent": self.Consent}
+        params = {kind: table.params for kind, table in tables.items()}
         return SearchRules(
             contacts=self.contacts,
             contact_ids=self.contact_ids,
             patient_identifier=self.patient_identifier,
             avoid=self.avoid,
-            elements=self.elements,
             params={kind: given for kind, given in params.items() if given},
         )

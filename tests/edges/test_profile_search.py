@@ -35,7 +35,6 @@ def test_everything_in_the_table_reaches_the_reader(tmp_path: Path) -> None:
     contact_ids = "person"
     patient_identifier = "https://fhir.nhs.uk/Id/nhs-number"
     avoid = ["revinclude", "list"]
-    elements = true
     [search.RelatedPerson.params]
     "-relationship-level" = "patient"
     [search.Patient]
@@ -46,7 +45,6 @@ def test_everything_in_the_table_reaches_the_reader(tmp_path: Path) -> None:
         contact_ids="person",
         patient_identifier="https://fhir.nhs.uk/Id/nhs-number",
         avoid=("revinclude", "list"),
-        elements=True,
         params={"RelatedPerson": {"-relationship-level": "patient"}, "Patient": {"_tag": "urn:ours|kids"}},
     )
 

@@ -23,8 +23,6 @@ class Capability:
     patients_since: bool
     contacts_since: bool
     batch: bool = False
-    elements: bool = False
-    """Whether ``_elements`` is declared for every search."""
     statement: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """The whole CapabilityStatement, for a strategy that depends on more (bulk export)."""
 
@@ -58,7 +56,6 @@ def capability(statement: dict[str, Any]) -> Capability:
         patients_since="_lastUpdated" in everywhere | _names(patient.get("searchParam")),
         contacts_since="_lastUpdated" in everywhere | _names(contact.get("searchParam")),
         batch="batch" in {str(item.get("code")) for item in _dicts(server.get("interaction"))},
-        elements="_elements" in everywhere,
         statement=statement,
     )
 
