@@ -1,6 +1,7 @@
 """Many random histories, compared with the oracle: ``python -m tests.oracle --steps 1000000 --seed 1``."""
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -14,6 +15,7 @@ from tests.oracle.known import KNOWN
 from tests.oracle.site import make_template
 
 FAMILIES, ROUNDS = 40, 20
+REPORT_EVERY = 50_000
 
 
 def run(
@@ -44,11 +46,14 @@ def run(
             raise
         finally:
             history.site.close()
+        before = done["steps"]
         done["steps"] += history.steps.total()
         done["histories"] += 1
         done.update(history.steps | history.judge.tally)
         done.update({f"known disagreement: {kind}": count for kind, count in history.judge.excused.items()})
         number += 1
+        if done["steps"] // REPORT_EVERY > before // REPORT_EVERY:
+            print(f"{done['steps']:,} steps, {done['histories']:,} histories", file=sys.stderr, flush=True)
         for left in (folder / str(number - 1)).iterdir():
             left.unlink()
     return done
@@ -61,6 +66,8 @@ def main() -> int:
     parser.add_argument("--families", type=int, default=FAMILIES, help="per practice")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="per history")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also in the background, where a shell ignores it
     began = time.monotonic()
     done: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
@@ -70,7 +77,7 @@ def main() -> int:
             print(error, *error.__notes__, sep="\n")
             return 1
         except KeyboardInterrupt:
-            print("Stopped early.")
+            print("Stopped early; this is what was done.")
     seconds = time.monotonic() - began
     for what, count in sorted(done.items(), key=lambda item: -item[1]):
         print(f"{count:>12,}  {what}")

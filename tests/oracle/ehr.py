@@ -95,6 +95,9 @@ class Ehr:
             self.told.append((ref, copy.deepcopy(known)))
         return None if known is None else self._show(ref, known)
 
+    def consents(self, result: ReadResult) -> Iterator[Record | Broken]:
+        return iter(())  # this practice's mapping reads none
+
     def check(self) -> list[Check]:
         return [Check("in memory", True, "ready")]
 
