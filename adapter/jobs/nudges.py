@@ -75,7 +75,7 @@ class _Turn:
     def _do(self, step: _Step) -> None:
         if step.request.person is None and (early := self._too_early()):
             self._put_off([step], until=early)
-        elif not self._exists(step.request.person) or self._sync(step.request):
+        elif self._is_settled(step) or self._sync(step.request):
             self._failures = 0
             self._done(step)
         else:
@@ -93,19 +93,30 @@ class _Turn:
         rested = last.finished_at + max(APART, last.finished_at - last.started_at)
         return rested if last.finished_at <= self.clock() < rested else None
 
-    def _exists(self, ref: str | None) -> bool:
-        """False for what the EHR does not have and we never had; when the EHR cannot tell, the sync finds out."""
-        if ref is None:
-            return True
-        with begin(self.engine) as connection:
-            if facts.known_patients(connection, self.practice.id, [ref]):
-                return True
-            if facts.members_by_ref(connection, self.practice.id, [ref]):
-                return True
+    def _is_settled(self, step: _Step) -> bool:
+        """Whether a chart needs no run: nobody has it, or it cannot be read by the name that the EHR gave it.
+
+        The latter are contacts whose ids are not their own (the profile's ``contact_ids`` and ``contacts``); whatever
+        changed is then read instead.
+        """
+        ref = step.request.person
+        if ref is None or self._is_known(ref):
+            return False
         try:
-            return self.practice.reader.read_one(ref) is not None
+            return self.practice.reader.read_one(ref) is None
         except SourceError:
-            return True
+            if ref.startswith("Patient/"):
+                return False
+        with begin(self.engine) as connection:
+            gone = any(one.deleted for one in step.nudges)
+            nudges.ask_for_everything(connection, self.practice.id, deleted=gone, now=self.clock())
+        return True
+
+    def _is_known(self, ref: str) -> bool:
+        with begin(self.engine) as connection:
+            if ref.startswith("Patient/"):
+                return bool(facts.known_patients(connection, self.practice.id, [ref]))
+            return bool(facts.members_by_ref(connection, self.practice.id, [ref]))
 
     def _sync(self, request: Request) -> bool:
         report = sync(self.engine, self.practice, request, clock=self.clock, progress=_quietly)

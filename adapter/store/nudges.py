@@ -61,6 +61,11 @@ def receive(connection: sa.Connection, practice: str, notices: Sequence[Notice],
         _keep(connection, practice, _within_bounds(connection, practice, wanted), now)
 
 
+def ask_for_everything(connection: sa.Connection, practice: str, *, deleted: bool, now: datetime) -> None:
+    """Has whatever changed read; with ``deleted`` everything, for what is gone cannot be searched for."""
+    _keep(connection, practice, {EVERYTHING: deleted}, now)
+
+
 def due(connection: sa.Connection, now: datetime) -> list[str]:
     """The practices that have a nudge to work on."""
     query = sa.select(nudge.c.practice).where(_due(now)).distinct().order_by(nudge.c.practice)

@@ -177,6 +177,18 @@ def test_what_the_ehr_does_not_answer_is_tried_again_and_then_left_to_the_schedu
     assert site.opens(MATS) == {"lindgren-elsa": "active"}
 
 
+@pytest.mark.parametrize(("deleted", "kind"), [(False, "incremental"), (True, "full")])
+def test_a_contact_that_cannot_be_read_by_that_name_makes_us_read_whatever_changed(
+    site: Site, deleted: bool, kind: str
+) -> None:
+    site.proxy.spoil = lambda address, good: Reply(403, b"") if "/RelatedPerson/elsewhere" in address else good
+    site.told("RelatedPerson/elsewhere", deleted=deleted)
+    site.work()
+    assert site.runs() == [] and site.waiting() == 1 and site.due()
+    site.work()
+    assert site.runs() == [(kind, "complete")] and site.waiting() == 0
+
+
 def test_when_the_ehr_is_not_well_the_rest_waits_unharmed(site: Site) -> None:
     site.proxy.spoil = _refuse
     charts = ("okafor-ada", "okafor-ben", "lindgren-elsa", "whitfield-max", "moreau-theo")
