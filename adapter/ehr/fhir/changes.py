@@ -57,12 +57,11 @@ def changes(source: Source, marks: dict[str, datetime], overlap: timedelta) -> W
 
 
 def _records(source: Source, parts: list[Part], *, in_charts: bool) -> Records:
-    charts = charts_in(parts, source.rules)
     for part in records_in(parts):
         if in_charts:
             yield from with_contacts(part)
         else:
-            yield source.settle(part, charts)
+            yield source.settle(part)
 
 
 def _since(source: Source, kind: str, since: datetime, more: dict[str, str]) -> Search | None:

@@ -23,6 +23,8 @@ class Chart(NamedTuple):
 
     ref: str
     identifiers: tuple[str, ...] = ()
+    unclear: tuple[str, ...] = ()
+    """Identifiers of it that are not its alone: who names a chart by one of them names none."""
 
 
 @dataclass(slots=True)
@@ -74,13 +76,12 @@ class Naming:
     def __init__(self, rules: SearchRules, charts: Iterable[Chart]) -> None:
         self._rules = rules
         self._charts: dict[str, str] = {}
-        twice: set[str] = set()
+        self._unclear: set[str] = set()
         for chart in charts:
+            self._unclear.update(chart.unclear)
             for value in chart.identifiers:
                 if self._charts.setdefault(value, chart.ref) != chart.ref:
-                    twice.add(value)
-        for value in twice:  # two charts with one number: nobody can tell which is meant
-            del self._charts[value]
+                    self._unclear.add(value)
 
     def adopt(self, record: Record) -> tuple[Record, str]:
         """The contact as it is passed on, and the chart it is on: empty when it names none, ``ELSEWHERE`` when it
@@ -90,8 +91,8 @@ class Naming:
             return record, ""
         chart = patient_of(resource)
         if not chart and (value := named_by(resource, self._rules.patient_identifier)):
-            chart = self._charts.get(value, ELSEWHERE)
-            if chart != ELSEWHERE:
+            chart = "" if value in self._unclear else self._charts.get(value, ELSEWHERE)
+            if chart not in ("", ELSEWHERE):
                 resource = {**resource, "patient": {**resource["patient"], "reference": chart}}
         if self._rules.contact_ids == "person" and patient_id(chart) and reference(resource):
             resource = {**resource, "id": id_on_chart(resource["id"], chart)}

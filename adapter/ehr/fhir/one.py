@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from adapter.ehr import Broken, ReadResult, Record
 from adapter.ehr.bundle import Remark, reference, unfold
 from adapter.ehr.fhir.answer import is_gone, resource
-from adapter.ehr.fhir.contacts import Chart, charts_in, patient_id
+from adapter.ehr.fhir.contacts import Chart, patient_id
 from adapter.ehr.fhir.strategies import Records
 from adapter.ehr.fhir.strategies.patient_contact import with_contacts
 from adapter.ehr.fhir.strategies.per_chart import told
@@ -35,7 +35,7 @@ def read_families(source: Source, patients: Sequence[str], result: ReadResult) -
     for part, problem in source.at_once(lambda ref: _try_one(source, ref), patients):
         if part is not None:
             yield from with_contacts(part) if in_charts else (part,)
-            charts.update({chart.ref: chart for chart in charts_in([part], source.rules) if chart.ref in charts})
+            charts.update({chart.ref: chart for chart in source.charts([part]) if chart.ref in charts})
         if problem:
             result.fail(problem)
     if not in_charts:
@@ -72,7 +72,7 @@ def _on_its_chart(source: Source, ref: str, chart: str) -> Record | Broken | Non
     if source.rules.contacts == "Patient.contact":
         parts = list(with_contacts(there))
     else:
-        found = source.contacts(charts_in([there], source.rules))
+        found = source.contacts(source.charts([there]))
         if found.problems:
             raise SourceError(found.problems[0])
         parts = found.rows

@@ -32,7 +32,7 @@ class Batch:
                 yield from answers
 
         prove_together(source, ask, "a batch of searches")
-        how = "Patients, then the contacts of twenty at a time (a batch, proven with two known patients)"
+        how = "Patient: a search; RelatedPerson: twenty Patients at a time (a batch, proven with two known patients)"
         return Way(how, patients_then(source, ask))
 
 

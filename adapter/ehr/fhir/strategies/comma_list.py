@@ -24,5 +24,5 @@ class CommaList:
             return source.at_once(source.contacts, chunks(charts))
 
         prove_together(source, ask, "a list of patients")
-        how = "Patients, then the contacts of twenty at a time (a list, proven with two known patients)"
+        how = "Patient: a search; RelatedPerson: twenty Patients at a time (a list, proven with two known patients)"
         return Way(how, patients_then(source, ask))

@@ -27,4 +27,7 @@ class Each:
         if not known and not source.capability.contacts_by_patient:
             raise Unproven("the EHR does not declare a search of contacts by patient, and there is none to try it on")
         tried = "proven on known contacts" if known else "every row is checked"
-        return Way(f"Patients, then the contacts of each by a search of its own ({tried})", patients_then(source, ask))
+        return Way(
+            f"Patient: a search; RelatedPerson: each Patient by a search of its own ({tried})",
+            patients_then(source, ask),
+        )

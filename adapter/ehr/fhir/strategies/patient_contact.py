@@ -24,7 +24,7 @@ class PatientContact:
                 for part in records_in(parts):
                     yield from with_contacts(part)
 
-        return Way("Patients, whose own entries are the contacts (Patient.contact, as the profile says)", read)
+        return Way("Patient: a search; contacts: entries of the Patients (Patient.contact, as the profile says)", read)
 
 
 def with_contacts(part: Record | Broken) -> Records:

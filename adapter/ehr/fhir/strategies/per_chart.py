@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from adapter.ehr import Progress, ReadResult
-from adapter.ehr.fhir.contacts import Chart, Contacts, charts_in
+from adapter.ehr.fhir.contacts import Chart, Contacts
 from adapter.ehr.fhir.strategies import Read, Records, Unproven
 from adapter.ehr.fhir.strategies.source import Source, records_in
 from adapter.errors import SourceError
@@ -21,7 +21,7 @@ def patients_then(source: Source, ask: Ask) -> Read:
     def read(result: ReadResult, progress: Progress) -> Records:
         for parts in source.patients(result, progress):
             yield from records_in(parts)
-            yield from told(ask(charts_in(parts, source.rules)), result)
+            yield from told(ask(source.charts(parts)), result)
 
     return read
 
@@ -68,7 +68,7 @@ def prove_together(source: Source, ask: Ask, what: str) -> None:
 def among_others(source: Source, known: Sequence[Chart]) -> list[Chart]:
     """The two known charts with as many others between them as one question may have."""
     try:
-        others = charts_in(source.search("Patient", {}, count=MOST_TOGETHER).first.parts, source.rules)
+        others = source.charts(source.search("Patient", {}, count=MOST_TOGETHER).first.parts)
     except SourceError:
         others = []
     between = [chart for chart in others if chart.ref not in {known[0].ref, known[1].ref}]

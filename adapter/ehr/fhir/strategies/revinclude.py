@@ -6,7 +6,7 @@ from adapter.core.search import SearchRules, StrategyName
 from adapter.ehr import Broken, Progress, ReadResult
 from adapter.ehr.bundle import Part, reference
 from adapter.ehr.fhir.capability import REVINCLUDE, Capability
-from adapter.ehr.fhir.contacts import Chart, Naming, charts_in
+from adapter.ehr.fhir.contacts import Chart, Naming
 from adapter.ehr.fhir.paging import Search
 from adapter.ehr.fhir.strategies import Records, Unproven, Way
 from adapter.ehr.fhir.strategies.source import Source, mark, records_in, walk
@@ -34,7 +34,7 @@ class RevInclude:
                 yield from adopted(source, parts)
             mark(result, search, "Patient", "RelatedPerson")
 
-        return Way("Patients together with their contacts (_revinclude, proven on a sample)", read)
+        return Way("Patient: a search; RelatedPerson: along with the Patients (_revinclude, proven on a sample)", read)
 
 
 def adopted(source: Source, parts: list[Part]) -> Records:
@@ -42,7 +42,7 @@ def adopted(source: Source, parts: list[Part]) -> Records:
     if source.rules.is_plain:
         yield from records_in(parts)
         return
-    naming = Naming(source.rules, charts_in(parts, source.rules))
+    naming = Naming(source.rules, source.charts(parts))
     for part in records_in(parts):
         yield part if isinstance(part, Broken) else naming.adopt(part)[0]
 
@@ -51,7 +51,7 @@ def _check_sample(source: Source, search: Search) -> None:
     """A few charts asked for by themselves must have the contacts that came along, no more and no fewer."""
     if not source.capability.contacts_by_patient:
         return
-    charts = charts_in(search.first.parts, source.rules)
+    charts = source.charts(search.first.parts)
     included = _included(source, search, charts)
     bare = [chart for chart in charts if not included[chart.ref]]
     full = [chart for chart in charts if included[chart.ref]]
@@ -64,11 +64,11 @@ def _check_sample(source: Source, search: Search) -> None:
 
 def _check_known(source: Source, search: Search) -> None:
     """Where no contact came along at all, one that is known to exist must."""
-    if any(_included(source, search, charts_in(search.first.parts, source.rules)).values()):
+    if any(_included(source, search, source.charts(search.first.parts)).values()):
         return
     for chart in source.known[:1]:
         again = source.search("Patient", {"_id": chart.ref.removeprefix("Patient/"), **INCLUDE})
-        if not _included(source, again, charts_in(again.first.parts, source.rules)).get(chart.ref):
+        if not _included(source, again, source.charts(again.first.parts)).get(chart.ref):
             raise Unproven("the EHR does not obey _revinclude: the contact of a chart did not come along")
 
 

@@ -1,7 +1,7 @@
 """What every strategy asks with: one EHR, what it declares, what the profile knows about it, and how hard to ask."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
@@ -43,6 +43,7 @@ class Source:
     capability: Capability
     rules: SearchRules
     page_size: int
+    _owners: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def search(self, kind: str, params: dict[str, str], *, count: int | None = None) -> Search:
         """A search with the profile's own parameters; its first page is there. Raises SourceError."""
@@ -112,14 +113,14 @@ class Source:
                 found.setdefault(chart.ref, chart)
         return list(found.values())
 
-    def settle(self, part: Record | Broken, charts: Iterable[Chart] = ()) -> Record | Broken:
-        """A record tied to its chart and told apart, as the profile says; ``charts`` are those at hand.
+    def settle(self, part: Record | Broken) -> Record | Broken:
+        """A record tied to its chart and told apart, as the profile says.
 
         Raises SourceError when the EHR has to be asked for the chart and does not answer.
         """
         if isinstance(part, Broken) or self.rules.is_plain:
             return part
-        record, ref = Naming(self.rules, charts).adopt(part)
+        record, ref = Naming(self.rules, ()).adopt(part)
         if ref != ELSEWHERE or (chart := self.chart_named(part)) is None:
             return record
         return Naming(self.rules, [chart]).adopt(part)[0]
@@ -131,16 +132,40 @@ class Source:
             return self.chart_named(contact)
         return Chart(ref) if patient_id(ref) else None
 
+    def charts(self, parts: Iterable[Part | Record | Broken]) -> list[Chart]:
+        """The charts among records. Where contacts name them by number, the EHR is asked whether each number is
+        one chart's alone. Raises SourceError when it does not answer."""
+        charts = charts_in(parts, self.rules)
+        if not self.rules.patient_identifier:
+            return charts
+        values = sorted({value for chart in charts for value in chart.identifiers})
+        owners = dict(zip(values, self.at_once(self._owner, values), strict=True))
+        return [
+            Chart(
+                chart.ref,
+                tuple(value for value in chart.identifiers if owners[value] == chart.ref),
+                tuple(value for value in chart.identifiers if owners[value] != chart.ref),
+            )
+            for chart in charts
+        ]
+
     def chart_named(self, contact: Record) -> Chart | None:
         """The one chart with the identifier by which a contact names it, asked of the EHR and checked.
 
         None when there is none or more than one. Raises SourceError.
         """
         value = named_by(contact.resource, self.rules.patient_identifier)
-        search = self.search("Patient", {"identifier": f"{self.rules.patient_identifier}|{value}"})
-        found = [chart for page in search.pages() for chart in charts_in(page.parts, self.rules)]
-        having = [chart for chart in found if value in chart.identifiers]
-        return having[0] if len(having) == 1 else None
+        owner = self._owner(value)
+        return Chart(owner, (value,)) if owner else None
+
+    def _owner(self, number: str) -> str:
+        """The one chart that has this number; empty when none has, several have, or the EHR ignores the question."""
+        if number not in self._owners:
+            first = self.search("Patient", {"identifier": f"{self.rules.patient_identifier}|{number}"}).first
+            found = charts_in(first.parts, self.rules)
+            alone = len(found) == 1 and not first.warned and number in found[0].identifiers
+            self._owners[number] = found[0].ref if alone else ""
+        return self._owners[number]
 
 
 def walk(kind: str, search: Search, result: ReadResult, progress: Progress) -> Iterator[list[Part]]:
