@@ -243,6 +243,12 @@ def actor() -> str:
         return "person:unknown"
 
 
+def _types(profile: MappingProfile) -> tuple[str, ...]:
+    """The resource types that a practice with this profile reads."""
+    contacts = ("RelatedPerson",) if profile.search.contacts == "RelatedPerson" else ()
+    return ("Patient", *contacts, *(("Consent",) if profile.consents else ()))
+
+
 def _authorization(ehr: FhirEhr, profile: MappingProfile, clock: Callable[[], datetime]) -> Authorization:
     if token := ehr.token:
         return Bearer(token)
@@ -261,7 +267,7 @@ def _authorization(ehr: FhirEhr, profile: MappingProfile, clock: Callable[[], da
         login,
         token_url=ehr.token_url,
         scopes=ehr.scopes,
-        types=("Patient",) if profile.search.contacts == "Patient.contact" else ("Patient", "RelatedPerson"),
+        types=_types(profile),
         timeout_seconds=ehr.timeout_seconds,
         clock=clock,
     )

@@ -37,6 +37,7 @@ def list_(context: typer.Context, json: Json = False) -> int:
                 "title": profile.title,
                 "contacts": profile.search.contacts,
                 "authority": bool(profile.contact.authority),
+                "consents": profile.consents is not None,
                 "examples": len(examples_in(path.parent / name)),
                 "file": str(path),
             }
@@ -46,7 +47,7 @@ def list_(context: typer.Context, json: Json = False) -> int:
         return DONE
     shown = table("profile", "for", "contacts", "Authority", "examples")
     for row in rows:
-        authority = "recorded" if row["authority"] else "not recorded"
+        authority = "Consent" if row["consents"] else "recorded" if row["authority"] else "not recorded"
         shown.add_row(row["name"], row["title"], row["contacts"], authority, str(row["examples"]))
     out.print(shown)
     out.print("\nTry one on a record of yours: adapter mapping test PROFILE RECORD.json", markup=False)

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from adapter.cli.base import out, words
 from adapter.core.bench import Line
+from adapter.core.consent import Consent
 from adapter.core.decide import PASSED
 from adapter.core.facts import Contact, Ignored, Patient, Quarantined
 from adapter.jobs.bench import Tested, fact_of
@@ -18,6 +19,7 @@ _KINDS: dict[type, tuple[str, str]] = {
     Patient: ("chart", "charts"),
     Quarantined: ("put aside", "put aside"),
     Ignored: ("not read", "not read"),
+    Consent: ("Consent", "Consents"),
 }
 _LABELS = {
     "roles.source": "Role",
@@ -40,7 +42,7 @@ def show(profile: str, tested: list[Tested]) -> None:
         kind, _ = _KINDS[type(reading)]
         out.print(Text.assemble((reading.ref or one.origin, "bold"), f" · {kind}, by {profile}"), soft_wrap=True)
         if isinstance(reading, Quarantined):
-            _row("problem", f"{reading.path} {reading.problem}", "red")
+            _row("problem", f"{reading.path} {reading.problem}".strip(), "red")
             _row("", "Nothing of this record is used until it is corrected in the EHR.", "dim")
         elif isinstance(reading, Ignored):
             _row("because", f"it is {reading.why}")
@@ -57,6 +59,8 @@ def _show_line(line: Line, *, is_chart: bool) -> None:
     name = line.key.split(".")[-1] if line.key not in _LABELS else line.key
     label = ("state" if is_chart else "chart") if line.key.startswith("(") else _LABELS.get(name, name)
     unclear = line.fact == "unknown"
+    if line.key == "authority.consent":
+        label = {"patient": "chart", "provision": "says"}.get(line.expression, line.expression)
     _row(label, line.fact or "—", "bold yellow" if unclear else "bold" if line.fact else "dim")
     _row("", line.expression, "dim")
     if line.key.startswith("("):

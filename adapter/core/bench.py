@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 
 from adapter.core.authority import authority_of
-from adapter.core.facts import Authority, Contact, Patient, Reading, Role
+from adapter.core.consent import Consent, ConsentRules, read_consent
+from adapter.core.facts import Authority, Contact, Ignored, Patient, Reading, Role
 from adapter.core.fhirpath import compile_path
-from adapter.core.intake import Damaged
+from adapter.core.intake import Damaged, References, ref_of
 from adapter.core.kinship import fold, parts_of, roles_of
 from adapter.core.mapping import ContactPaths, Mapper, MappingProfile, PatientPaths
 
@@ -34,7 +35,7 @@ class Line(msgspec.Struct, frozen=True):
 class Sheet(msgspec.Struct, frozen=True):
     """One record on the bench: what the mapper made of it, and the lines behind that."""
 
-    reading: Reading
+    reading: Reading | Consent
     lines: tuple[Line, ...]
 
 
@@ -46,6 +47,28 @@ def sheet_of(profile: MappingProfile, mapper: Mapper, resource: object, origin: 
     if isinstance(reading, Patient) and isinstance(resource, dict):
         return Sheet(reading, tuple(_patient_lines(profile, resource, reading)))
     return Sheet(reading, ())
+
+
+def consent_sheet(resource: dict[str, Any], origin: str, rules: ConsentRules, references: References) -> Sheet:
+    """What one Consent says of whom; the contacts of the file are decided with it."""
+    read = read_consent(resource, rules, references)
+    ref = ref_of(resource)
+    status, categories = resource.get("status"), tuple(resource.get("category") or ())
+    if read is None:
+        why = (
+            "a Consent of another category"
+            if status == "active"
+            else f"a Consent that is {status}, so it permits nothing"
+        )
+        return Sheet(Ignored(ref, why, origin), (Line("authority.consent", "category", categories, ""),))
+    if read.problem:  # it stays a Consent: it holds the contacts of its chart
+        return Sheet(read, (Line("authority.consent", "patient", (), "unknown", (f"damaged: {read.problem}",)),))
+    lines = [Line("authority.consent", "patient", (resource.get("patient"),), read.patient)]
+    for statement in read.statements:
+        period = f", {statement.start or '…'} to {statement.end or '…'}" if statement.start or statement.end else ""
+        whom = ", ".join(sorted(statement.actors)) or "everybody on the chart"
+        lines.append(Line("authority.consent", "provision", (), f"{statement.says} {whom}{period}"))
+    return Sheet(read, tuple(lines))
 
 
 def _patient_lines(profile: MappingProfile, resource: dict[str, Any], patient: Patient) -> Iterator[Line]:
@@ -147,6 +170,10 @@ def _coding_notes(coding: dict[str, Any], said: set[Role], profile: MappingProfi
 
 def _authority_line(profile: MappingProfile, resource: dict[str, Any], contact: Contact) -> Line:
     expression = profile.contact.authority
+    if not expression and profile.consents is not None:
+        silent = contact.authority is Authority.UNKNOWN and not contact.authority_text
+        notes = ("no Consent in this file says anything of this contact",) if silent else ()
+        return Line("authority.source", "Consents ([authority.consent])", (), contact.authority, notes)
     if not expression:
         notes = ("the profile says that this EHR records none: see authority_file and authority_when_unknown",)
         return Line("authority.source", "not-recorded", (), contact.authority, notes)

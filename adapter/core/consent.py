@@ -194,7 +194,7 @@ def authority_from_consents(
             said.add(Says.UNCLEAR)
         for statement in consent.statements:
             concerned = bool(statement.actors & contact) or (not statement.actors and statement.says is not Says.PERMIT)
-            if concerned and _in_force(statement, now):
+            if concerned and in_force(statement, now):
                 said.add(statement.says)
     if Says.DENY in said:
         return Authority.NONE, ""
@@ -203,7 +203,8 @@ def authority_from_consents(
     return (rules.permit, "") if said else None
 
 
-def _in_force(statement: Statement, now: datetime) -> bool:
+def in_force(statement: Statement, now: datetime) -> bool:
+    """Whether the statement's period has begun and not ended."""
     begun = not statement.start or starts_at(statement.start, now) <= now
     return begun and (not statement.end or ends_at(statement.end, now) > now)
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from adapter.core.authority import AuthorityTable, authority_of
+from adapter.core.consent import ConsentRules
 from adapter.core.dates import ends_at, starts_at
 from adapter.core.facts import Contact, Ignored, Patient, Quarantined, Reading
 from adapter.core.fhirpath import Find, Path, compile_path
@@ -65,6 +66,8 @@ class MappingProfile(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     authorities: AuthorityTable = AuthorityTable()
     understood_modifiers: tuple[str, ...] = ()
     search: SearchRules = SearchRules()
+    consents: ConsentRules | None = None
+    """How Consents say who may decide; None where the EHR's Consents are not read."""
 
     @cached_property
     def hash(self) -> str:
@@ -83,10 +86,10 @@ class Mapper:
     def __init__(self, profile: MappingProfile, base_url: str | None = None) -> None:
         self.profile = profile
         self._understood = frozenset(profile.understood_modifiers)
-        references = References(base_url)
+        self.references = References(base_url)
         self._read = {
-            "Patient": _patient_reader(profile, references),
-            "RelatedPerson": _contact_reader(profile, references),
+            "Patient": _patient_reader(profile, self.references),
+            "RelatedPerson": _contact_reader(profile, self.references),
         }
 
     def read(self, resource: object, origin: str = "") -> Reading:

@@ -86,6 +86,10 @@ class Reader(Protocol):
         """
         ...
 
+    def consents(self, result: ReadResult) -> Iterator[Record | Broken]:
+        """Yields every Consent; ``result`` is told when some may be missing."""
+        ...
+
     def check(self) -> list[Check]:
         """Looks at the source without changing anything."""
         ...

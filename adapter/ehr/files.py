@@ -69,6 +69,12 @@ class FilesReader:
             self._index = (before, frozenset(refs))
         return found
 
+    def consents(self, result: ReadResult) -> Iterator[Record | Broken]:
+        """Yields every Consent in the folder, and every broken place that may hide one."""
+        for part in self._scan(result):
+            if isinstance(part, Broken) or part.resource.get("resourceType") == "Consent":
+                yield part
+
     def size(self) -> int:
         """How many bytes there are to read; 0 when the folder cannot be listed."""
         try:

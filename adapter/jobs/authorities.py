@@ -41,6 +41,7 @@ class MapperBesideFile(Mapper):
 
     def __init__(self, mapper: Mapper, file: AuthorityFile) -> None:
         self.profile = mapper.profile
+        self.references = mapper.references
         self.file = file
         self.unmatched = set(file.rows)
         """The contacts of the file that no record was about, so far."""

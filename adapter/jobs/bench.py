@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from adapter.core.bench import Line, sheet_of
+from adapter.core.bench import Line, consent_sheet, sheet_of
+from adapter.core.consent import Consent
 from adapter.core.decide import PASSED, Step, steps_of
 from adapter.core.facts import Contact, Patient, Quarantined, Reading
 from adapter.core.mapping import Mapper, MappingProfile
@@ -20,6 +21,7 @@ from adapter.ehr.decode import DuplicateKeys, Undecodable, decode
 from adapter.ehr.fhir.contacts import Naming, charts_in
 from adapter.ehr.fhir.strategies.patient_contact import with_contacts
 from adapter.errors import FatalError
+from adapter.jobs.consents import Consents, MapperBesideConsents
 
 _MAX_BYTES = 64 * 1024 * 1024
 _A_CHILD = 5
@@ -31,7 +33,7 @@ class Tested:
     """One record of the file. ``steps`` are the rules' answers to a contact by itself, by the default policy."""
 
     origin: str
-    reading: Reading
+    reading: Reading | Consent
     lines: tuple[Line, ...] = ()
     steps: tuple[Step, ...] = ()
     stand_in: bool = False
@@ -52,9 +54,19 @@ def try_records(
     profile: MappingProfile, parts: Iterable[Part], now: datetime, base_url: str | None = None
 ) -> list[Tested]:
     """Every record on the bench, as the reader of this EHR passes records on."""
-    mapper = Mapper(profile, base_url=base_url)
+    mapper, rules = Mapper(profile, base_url=base_url), profile.consents
     tested: list[Tested] = []
+    people: list[Record | Broken] = []
     for part in as_read(profile, list(parts)):
+        if rules is None or isinstance(part, Broken) or part.resource.get("resourceType") != "Consent":
+            people.append(part)
+            continue
+        sheet = consent_sheet(part.resource, part.origin, rules, mapper.references)
+        tested.append(Tested(part.origin, sheet.reading, sheet.lines))
+    if rules is not None and tested:
+        found = [one.reading for one in tested if isinstance(one.reading, Consent)]
+        mapper = MapperBesideConsents(mapper, Consents(found, rules, now))
+    for part in people:
         if isinstance(part, Broken):
             tested.append(Tested(part.origin, Quarantined(part.ref, part.ref, part.path, part.problem, part.origin)))
         else:
@@ -117,7 +129,7 @@ def _decided(one: Tested, tested: list[Tested], charts: dict[str, Patient], now:
     return Tested(one.origin, contact, one.lines, steps, stand_in)
 
 
-def fact_of(reading: Reading) -> dict[str, Any]:
+def fact_of(reading: Reading | Consent) -> dict[str, Any]:
     """A reading as the ``expect`` of an example has it: its kind, and every fact that is not at its default."""
     kind = type(reading).__name__.lower()
     facts: dict[str, Any] = msgspec.to_builtins(reading)

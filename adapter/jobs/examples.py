@@ -9,16 +9,18 @@ from typing import Any
 
 import msgspec
 
+from adapter.core.consent import Consent
 from adapter.core.facts import Contact, Ignored, Patient, Quarantined, Reading
 from adapter.core.mapping import MappingProfile
 from adapter.ehr.bundle import unfold
 from adapter.jobs.bench import try_records
 
-KINDS: dict[str, type[Reading]] = {
+KINDS: dict[str, type[Reading | Consent]] = {
     "patient": Patient,
     "contact": Contact,
     "quarantined": Quarantined,
     "ignored": Ignored,
+    "consent": Consent,
 }
 
 
@@ -59,7 +61,7 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _expected(facts: dict[str, Any]) -> Reading:
+def _expected(facts: dict[str, Any]) -> Reading | Consent:
     kind = KINDS.get(facts.get("fact", ""))
     if kind is None:
         raise ValueError(f"`fact` is one of {', '.join(KINDS)}")
@@ -70,12 +72,12 @@ def _expected(facts: dict[str, Any]) -> Reading:
     return msgspec.convert(given, kind)
 
 
-def _plain(reading: Reading) -> dict[str, str]:
+def _plain(reading: Reading | Consent) -> dict[str, str]:
     """An example has no place to come from."""
     return {"origin": ""} if hasattr(reading, "origin") else {}
 
 
-def _differences(promised: Reading, came: Reading) -> Iterator[str]:
+def _differences(promised: Reading | Consent, came: Reading | Consent) -> Iterator[str]:
     where = promised.ref or came.ref or "the record"
     if type(promised) is not type(came):
         why = f" ({came.path}: {came.problem})" if isinstance(came, Quarantined) else ""
@@ -87,7 +89,7 @@ def _differences(promised: Reading, came: Reading) -> Iterator[str]:
             yield f"{where}: {name} should be {_word(wanted)}, is {_word(got)}"
 
 
-def _kind(reading: Reading) -> str:
+def _kind(reading: Reading | Consent) -> str:
     return type(reading).__name__.lower()
 
 

@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from adapter.core.mapping import Mapper
 from adapter.core.policy import Policy
 from adapter.ehr import Reader
-from adapter.errors import ConfigError
+from adapter.errors import ConfigError, SourceError
 from adapter.jobs.authorities import MapperBesideFile, load_authorities
+from adapter.jobs.consents import MapperBesideConsents, read_consents
 
 Clock = Callable[[], datetime]
 """Gives the time now, aware."""
@@ -36,19 +37,36 @@ class Practice:
     """Changes when the mapping or the policy does: everything is then read and decided again."""
     authority_file: Path | None = None
     trouble: str = ""
-    """Why nothing may be read in this run: its authority file cannot be used."""
+    """Why nothing may be read in this run: what says who may decide could not be read itself."""
+    unsettled: bool = False
+    """Whether this run did not look at what stands beside the records, and so cannot tell whether the rules changed."""
 
-    def for_a_run(self) -> "Practice":
-        """The practice with its authority file as it is now. A file that cannot be used is the run's ``trouble``."""
-        if self.authority_file is None:
+    def for_a_run(self, now: datetime, *, reading: bool = True) -> "Practice":
+        """The practice with its authority file and its EHR's Consents as they are now.
+
+        What cannot be read of them is the run's ``trouble``. A run that reads nothing does not look at them.
+        """
+        rules = self.mapper.profile.consents
+        if self.authority_file is None and rules is None:
             return self
+        if not reading:
+            return replace(self, unsettled=True)
+        mapper, hashes = self.mapper, [self.rules_hash]
         try:
-            file = load_authorities(self.authority_file)
+            if rules is not None:
+                consents = read_consents(self.reader, rules, mapper.references, now)
+                mapper = MapperBesideConsents(mapper, consents)
+                hashes.append(consents.hash)
+            if self.authority_file is not None:
+                file = load_authorities(self.authority_file)
+                mapper = MapperBesideFile(mapper, file)
+                hashes.append(file.hash)
         except ConfigError as error:
-            return replace(self, trouble=str(error.faults[0]))
-        rules = hashlib.sha256(f"{self.rules_hash} {file.hash}".encode()).hexdigest()
-        return replace(self, mapper=MapperBesideFile(self.mapper, file), rules_hash=rules)
+            return replace(self, unsettled=True, trouble=str(error.faults[0]))
+        except SourceError as error:
+            return replace(self, unsettled=True, trouble=str(error))
+        return replace(self, mapper=mapper, rules_hash=hashlib.sha256(" ".join(hashes).encode()).hexdigest())
 
     def differs_from(self, rules_hash: str | None) -> bool:
         """Whether other rules than those of this hash are in force, as far as this run can tell."""
-        return not self.trouble and rules_hash != self.rules_hash
+        return not self.unsettled and rules_hash != self.rules_hash

@@ -70,7 +70,7 @@ def sync(
 
     Raises RetriableError when another run of the practice is under way.
     """
-    practice = practice.for_a_run()
+    practice = practice.for_a_run(clock().astimezone(practice.zone), reading=not request.review)
     name = f"run:{practice.id}"
 
     def transaction() -> Any:
@@ -114,7 +114,7 @@ def plan(
     It is the same transaction, rolled back: what it shows is what a sync at this moment would do.
     """
     shown: dict[str, Any] = {}
-    practice = practice.for_a_run()
+    practice = practice.for_a_run(clock().astimezone(practice.zone), reading=not request.review)
     with _discarded(engine) as connection, PlanSpool() as spool:
         run = _open(connection, practice, request, clock().astimezone(practice.zone))
         _gather(run, lambda: nullcontext(connection), progress, lambda _: None)

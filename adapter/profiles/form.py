@@ -70,6 +70,14 @@ class AuthorityForm(Table):
     systems: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     by: Literal["code", "text"] = "code"
     codes: dict[str, AuthorityName] = {}
+    consent: "ConsentForm | None" = None
+
+
+class ConsentForm(Table):
+    """``[authority.consent]``: the EHR's Consents say who may decide."""
+
+    permit: Literal["joint", "exclusive"] = "joint"
+    categories: tuple[Annotated[str, Field(pattern=r"^\S+\|\S+$")], ...] = ()
 
 
 class ProfileFile(Table):

@@ -7,7 +7,7 @@ from adapter.errors import ConfigError, Fault
 from adapter.profiles.expressions import expression_faults
 from adapter.profiles.folders import places_of, profile_path
 from adapter.profiles.form import PathsTable, ProfileFile, read
-from adapter.profiles.tables import authority_source, authority_table, role_tables
+from adapter.profiles.tables import authority_source, authority_table, consent_rules, role_tables
 
 
 def load_profile(name: str, folders: list[Path] | None = None) -> MappingProfile:
@@ -37,6 +37,7 @@ def _profile(name: str, file: ProfileFile, path: Path, places: list[Path], fault
         roles=role_tables(file.roles, path, places, faults),
         authorities=authority_table(file.authority, path, faults),
         understood_modifiers=file.understood_modifier_extensions,
+        consents=consent_rules(file),
         search=file.search.to_rules(),
     )
 

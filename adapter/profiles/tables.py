@@ -3,11 +3,21 @@
 from pathlib import Path
 
 from adapter.core.authority import AuthorityTable
+from adapter.core.consent import ConsentRules
 from adapter.core.facts import Authority, Role
 from adapter.core.kinship import RoleTables, fold
 from adapter.errors import Fault
 from adapter.profiles.folders import find
-from adapter.profiles.form import NOT_RECORDED, NOT_STATED, AuthorityForm, KinshipTable, RoleName, RolesTable, read
+from adapter.profiles.form import (
+    NOT_RECORDED,
+    NOT_STATED,
+    AuthorityForm,
+    KinshipTable,
+    ProfileFile,
+    RoleName,
+    RolesTable,
+    read,
+)
 
 
 def authority_source(table: AuthorityForm, path: Path, faults: list[Fault]) -> str:
@@ -34,6 +44,18 @@ def authority_table(table: AuthorityForm, path: Path, faults: list[Fault]) -> Au
         problem, remedy = 'count codes, while by = "text" goes by words.', "Leave one of the two out."
         faults.append(Fault(file=str(path), key="authority.systems", problem=problem, remedy=remedy))
     return AuthorityTable(found, frozenset(table.systems), by_text=table.by == "text")
+
+
+def consent_rules(file: ProfileFile) -> ConsentRules | None:
+    """How Consents are read; None when the profile says nothing of them."""
+    form = file.authority.consent
+    if form is None:
+        return None
+    return ConsentRules(
+        permit=Authority(form.permit),
+        categories=frozenset(form.categories),
+        identifier_system=file.search.patient_identifier,
+    )
 
 
 def role_tables(table: RolesTable, path: Path, places: list[Path], faults: list[Fault]) -> RoleTables:

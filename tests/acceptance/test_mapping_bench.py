@@ -116,6 +116,20 @@ def test_contacts_in_a_chart_and_charts_by_number_are_read_as_the_reader_would(t
     assert nhs[1]["fact"]["patient"] == "Patient/9990000018"
 
 
+def test_a_consent_is_shown_and_what_it_does_to_the_contact(tmp_path: Path) -> None:
+    records = bench(tmp_path, "nhs", resource(EXAMPLES / "nhs/examples/05-mother-with-consent.json"))
+    assert [record["fact"]["fact"] for record in records] == ["consent", "patient", "contact"]
+    says = records[0]["lines"][1]["fact"]
+    assert says.startswith("permit https://fhir.nhs.uk/Id/nhs-number|9990000026, 2025-02-11 to")
+    assert line_of(records[2], "authority.source")["fact"] == "joint"
+    alone = bench(tmp_path, "nhs", resource(EXAMPLES / "nhs/examples/01-parent-and-mother.json"))
+    assert line_of(alone[1], "authority.source")["notes"] == ["no Consent in this file says anything of this contact"]
+    [damaged] = bench(tmp_path, "nhs", {"resourceType": "Consent", "id": "c1", "status": "active"})
+    assert "damaged: Consent.patient" in damaged["lines"][0]["notes"][0]
+    [other] = bench(tmp_path, "epic", {"resourceType": "Consent", "id": "c1"})
+    assert other["fact"]["fact"] == "ignored"
+
+
 def test_a_record_that_is_put_aside_says_what_is_wrong(tmp_path: Path) -> None:
     done = mapping(
         tmp_path, "test", "family-contacts", str(EXAMPLES / "family-contacts/examples/19-active-as-text.json")

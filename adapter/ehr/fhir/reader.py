@@ -9,6 +9,7 @@ import requests
 
 from adapter.core.search import SearchRules, StrategyName
 from adapter.ehr import Broken, Check, Progress, ReadResult, Record
+from adapter.ehr.bundle import Remark
 from adapter.ehr.fhir import checks
 from adapter.ehr.fhir.auth import Authorization
 from adapter.ehr.fhir.auth.none import NoAuthorization
@@ -19,7 +20,7 @@ from adapter.ehr.fhir.one import read_families, read_one
 from adapter.ehr.fhir.pace import Pace
 from adapter.ehr.fhir.strategies import Strategy, Unproven, Way
 from adapter.ehr.fhir.strategies.choosing import SEARCHING, choose
-from adapter.ehr.fhir.strategies.source import Source
+from adapter.ehr.fhir.strategies.source import Source, walk
 from adapter.ehr.fhir.urls import Base
 from adapter.ehr.fhir.wire import make_session
 from adapter.errors import SourceError
@@ -27,6 +28,10 @@ from adapter.errors import SourceError
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _quietly(what: str, done: int, total: int | None) -> None:
+    """Nobody is watching."""
 
 
 class FhirReader:
@@ -96,6 +101,14 @@ class FhirReader:
     def read_one(self, ref: str, *, chart: str = "") -> Record | Broken | None:
         """One resource by reference, None when the EHR itself says it is gone. See ``Reader``."""
         return read_one(self._asking, ref, chart)
+
+    def consents(self, result: ReadResult) -> Iterator[Record | Broken]:
+        """Yields every Consent, page by page."""
+        try:
+            for parts in walk("Consent", self._asking.search("Consent", {}), result, _quietly):
+                yield from (part for part in parts if not isinstance(part, Remark))
+        except SourceError as error:
+            result.fail(str(error))
 
     @property
     def client(self) -> Client:
