@@ -39,8 +39,11 @@ class ChangedReader:
     def read_family(self, result: ReadResult, *, patients: list[str]) -> Iterator[Record | Broken]:
         yield from ()
 
-    def read_one(self, ref: str) -> Record | Broken | None:
+    def read_one(self, ref: str, *, chart: str = "") -> Record | Broken | None:
         return None
+
+    def consents(self, result: ReadResult) -> Iterator[Record | Broken]:
+        yield from ()
 
     def check(self) -> list[Check]:
         return []

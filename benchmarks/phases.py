@@ -47,6 +47,7 @@ class TimedReader:
 
     def __init__(self, reader: Reader, watch: Stopwatch) -> None:
         self.read_family, self.read_one, self.check = reader.read_family, reader.read_one, reader.check
+        self.consents = reader.consents
         self._read = reader.read
         self._spent = watch.spent
 
