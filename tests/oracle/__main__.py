@@ -6,6 +6,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
@@ -14,7 +15,8 @@ from tests.oracle.judge import Disagreement
 from tests.oracle.known import KNOWN
 from tests.oracle.site import make_template
 
-FAMILIES, ROUNDS = 40, 20
+SIZES = ((40, 20), (40, 20), (40, 20), (12, 30), (4, 40))
+"""Families and rounds of a history: large ones for volume, small ones in which the product acts more often."""
 REPORT_EVERY = 50_000
 
 
@@ -23,8 +25,7 @@ def run(
     seed: int,
     folder: Path,
     *,
-    families: int = FAMILIES,
-    rounds: int = ROUNDS,
+    sizes: Sequence[tuple[int, int]] = SIZES,
     done: Counter[str] | None = None,
 ) -> Counter[str]:
     """Histories until so many steps are done; what was done and judged, kept up to date in ``done`` meanwhile.
@@ -36,6 +37,7 @@ def run(
     number = 0
     while done["steps"] < steps:
         random = Random(f"{seed}/{number}")
+        families, rounds = random.choice(sizes)
         history = begin_history(folder / str(number), template, random.choice, families=families, known=KNOWN)
         try:
             for _ in range(rounds):
@@ -63,8 +65,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.oracle", description=__doc__)
     parser.add_argument("--steps", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--families", type=int, default=FAMILIES, help="per practice")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help="per history")
+    parser.add_argument("--families", type=int, help="in each practice; different ones when left out")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # also in the background, where a shell ignores it
@@ -72,7 +73,8 @@ def main() -> int:
     done: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
         try:
-            run(options.steps, options.seed, Path(folder), families=options.families, rounds=options.rounds, done=done)
+            sizes = ((options.families, 40),) if options.families else SIZES
+            run(options.steps, options.seed, Path(folder), sizes=sizes, done=done)
         except Disagreement as error:
             print(error, *error.__notes__, sep="\n")
             return 1

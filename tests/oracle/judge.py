@@ -78,17 +78,17 @@ class Judge:
     # What the product was told.
 
     def hear(self, *, complete: bool) -> set[str]:
-        """Takes in what the last read gave; the charts in it. Gone is gone only after a complete read."""
-        charts = set()
+        """Takes in what the last read gave; the charts it listed. Gone is gone only after a complete read."""
+        charts: set[str] = set()
         for ref, record in self.site.ehr.look():
             kind, _, id_ = ref.partition("/")
             known = self.told["charts" if kind == "Patient" else "contacts"]
             if record is not None:
-                charts.add(record.get("chart", id_))
+                charts |= {id_} if kind == "Patient" else set()
                 known[id_] = remember(known.get(id_), record)
             elif complete:
                 known.pop(id_, None)
-            self.whole = False
+            self.whole, self.half = False, self.half or not complete
         return charts
 
     # After a sync, a review or a run about one person.
@@ -110,13 +110,12 @@ class Judge:
         if opened and review and self.half:
             self.disagree("review-opens-half-a-read", f"{opened}, and the latest read was incomplete")
         for place in opened:
-            self._judge_opened(oracle, place)
+            elsewhere = not everyone and place[1] not in heard
+            self._judge_opened(oracle, place, "a-person-run-opens-elsewhere" if elsewhere else "")
         for place in self.before.active:
             if (everyone or place[1] in heard) and oracle.explicitly_closed(*place):
                 self.disagree("explicit-no-stays-open", f"{place}: {self.show(place)}")
-        if not complete:
-            self.half = self.half or bool(heard)
-        elif everyone and not (review and self.half):
+        if complete and everyone and not (review and self.half):
             self._judge_everything(oracle, before, self.before)
         self.latest = max(oracle.now, self.latest or oracle.now)
         self._judge_states(self.before)
@@ -142,10 +141,10 @@ class Judge:
         if self.latest is None or oracle.now >= self.latest:  # a clock that was put back re-opens nothing
             self._judge_missing(oracle, after)
 
-    def _judge_opened(self, oracle: Oracle, place: tuple[str, str]) -> None:
+    def _judge_opened(self, oracle: Oracle, place: tuple[str, str], special: str) -> None:
         answer, why = oracle.verdict(*place)
         if answer in (FORBIDDEN, NOTHING_NEW):
-            kind = special_case(oracle, place) or "opened-what-is-forbidden"
+            kind = special or special_case(oracle, place) or "opened-what-is-forbidden"
             self.disagree(kind, f"{place}: {why}; {self.show(place)}")
         elif self.latest and oracle.now < self.latest:
             answer, why = self.oracle(self.told, self.latest).verdict(*place)

@@ -8,6 +8,7 @@ KNOWN: dict[str, str] = {
     "clock-back-opens": "After the clock was put back, what time had closed is opened again.",
     "mail-after-time-passed": "A Welcome leaves after a birthday or a period has closed the chart, before a run.",
     "a-no-in-a-conflict": "Of two people with Exclusive Authority one has another entry with None; their access stays.",
+    "a-person-run-opens-elsewhere": "What was decided on one chart opens the one that the contact has moved to.",
     "namesakes": "A mother with Exclusive Authority and a father of the same name and address count as one person.",
 }
 

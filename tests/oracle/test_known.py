@@ -79,12 +79,23 @@ def a_no_in_a_conflict(history: History) -> None:
     history.sync()
 
 
+def a_contact_moves_before_a_run_about_the_old_chart(history: History) -> None:
+    (family,) = history.families
+    family.add_chart()
+    family.change(history.site.ehr.contacts["f0-2"], chart="f0-3", authority="exclusive")
+    family.add_contact("f0-1", role="father", email="ben@mail.example.org", names=[("Benjamin", "Rivera")])
+    history.sync()
+    family.change(history.site.ehr.contacts["f0-4"], chart="f0-3")
+    history.person("Patient/f0-1")
+
+
 SHOWS: dict[str, Callable[[History], None]] = {
     "review-opens-half-a-read": review_after_half_a_read,
     "portal-waits-for-the-clock": delivery_after_the_clock_was_put_back,
     "clock-back-opens": sync_after_the_clock_was_put_back,
     "mail-after-time-passed": delivery_after_a_birthday,
     "a-no-in-a-conflict": a_no_in_a_conflict,
+    "a-person-run-opens-elsewhere": a_contact_moves_before_a_run_about_the_old_chart,
     "namesakes": namesakes_under_one_address,
 }
 
