@@ -13,6 +13,7 @@ import msgspec
 import sqlalchemy as sa
 
 from adapter.core.mapping import Mapper, MappingProfile
+from adapter.core.search import RELATED_PERSON
 from adapter.core.widget import Widget, read_widget
 from adapter.ehr import Reader
 from adapter.ehr.fhir import FhirReader
@@ -176,6 +177,8 @@ class App:
 
     def _practice(self, settings: PracticeSettings) -> Practice:
         profile = load_profile(settings.mapping, [self.folder / "mappings"])
+        if isinstance(settings.ehr, FilesEhr):
+            _check_files(settings, profile)
         policy = settings.policy.to_policy()
         base_url = None if isinstance(settings.ehr, FilesEhr) else settings.ehr.base_url
         rules = msgspec.json.encode(
@@ -241,6 +244,16 @@ def actor() -> str:
         return f"person:{getpass.getuser()}"
     except (KeyError, OSError):
         return "person:unknown"
+
+
+def _check_files(settings: PracticeSettings, profile: MappingProfile) -> None:
+    """A folder is read as it is. Raises ConfigError for a profile whose contacts only a FHIR reader can make out."""
+    if profile.search.is_plain and profile.search.contacts == RELATED_PERSON:
+        return
+    key = f"practice {settings.id}: mapping"
+    problem = f'"{settings.mapping}" finds contacts in a way that needs the EHR\'s FHIR API, not a folder of files.'
+    remedy = 'Use [practice.ehr] kind = "fhir", or a profile without such a [search] table.'
+    raise ConfigError([Fault(file="config.toml", key=key, problem=problem, remedy=remedy)])
 
 
 def _types(profile: MappingProfile) -> tuple[str, ...]:
