@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from adapter.core.patient_contact import contacts_in
+from adapter.core.patient_contact import UNTELLABLE, contacts_in
 from adapter.core.search import SearchRules, StrategyName
 from adapter.ehr import Broken, Progress, ReadResult, Record
 from adapter.ehr.fhir.capability import Capability
@@ -34,4 +34,4 @@ def with_contacts(part: Record | Broken) -> Records:
         return
     for number, contact in enumerate(contacts_in(part.resource), 1):
         origin = f"{part.origin} contact {number}"
-        yield Record(contact, origin) if isinstance(contact, dict) else Broken(origin, "is not a JSON object")
+        yield Record(contact, origin) if isinstance(contact, dict) else Broken(origin, UNTELLABLE)
