@@ -26,6 +26,7 @@ from adapter.store import accounts, facts, findings, runs
 from adapter.store import tables as t
 from adapter.store.apply import Applier
 from adapter.store.engine import begin
+from adapter.store.interrupts import allow
 from adapter.store.turns import turn
 
 
@@ -72,6 +73,7 @@ def sync(
     """
     practice = practice.for_a_run(clock().astimezone(practice.zone), reading=not request.review)
     name = f"run:{practice.id}"
+    progress = _interruptible(progress)
 
     def transaction() -> Any:
         return begin(engine)
@@ -114,6 +116,7 @@ def plan(
     It is the same transaction, rolled back: what it shows is what a sync at this moment would do.
     """
     shown: dict[str, Any] = {}
+    progress = _interruptible(progress)
     practice = practice.for_a_run(clock().astimezone(practice.zone), reading=not request.review)
     with _discarded(engine) as connection, PlanSpool() as spool:
         run = _open(connection, practice, request, clock().astimezone(practice.zone))
@@ -130,6 +133,16 @@ def plan(
         shown["changes"] = dict(sorted(spool.counts.items()))
         shown["problems"] = run.gathered.result.problems
     return shown
+
+
+def _interruptible(progress: Progress) -> Progress:
+    """The same reports; wherever one is made, a run can be stopped with Ctrl-C."""
+
+    def report(what: str, done: int, total: int | None) -> None:
+        allow()
+        progress(what, done, total)
+
+    return report
 
 
 def _open(connection: sa.Connection, practice: Practice, request: Request, now: datetime) -> _Run:

@@ -10,10 +10,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
 from adapter.errors import ConfigError, FatalError, Fault, RetriableError
+from adapter.store.interrupts import deferred
 
 BUSY_SECONDS = 30
 """How long a writer waits for another one; ``?timeout=`` in the address of a SQLite file says otherwise."""
-_READ_ONLY = "adapter_read_only"
+READ_ONLY = "adapter_read_only"
 
 
 def make_engine(url: str) -> sa.Engine:
@@ -39,11 +40,12 @@ def begin(engine: sa.Engine) -> Iterator[sa.Connection]:
     """One write transaction: committed at the end, rolled back on any exception.
 
     SQLite takes its write lock at the start (BEGIN IMMEDIATE), so a transaction never fails half-way because
-    another one wrote; PostgreSQL runs READ COMMITTED, and rows are claimed by guarded UPDATEs.
+    another one wrote; PostgreSQL runs READ COMMITTED, and rows are claimed by guarded UPDATEs. Ctrl-C waits for its
+    end (see ``interrupts``).
 
     Raises FatalError when the database cannot be reached or refuses, RetriableError when it is busy or went away.
     """
-    with _translated(engine), _connected(engine) as connection, connection.begin():
+    with deferred(), _translated(engine), _connected(engine) as connection, connection.begin():
         yield connection
 
 
@@ -52,7 +54,7 @@ def read(engine: sa.Engine) -> Iterator[sa.Connection]:
     """One snapshot: every query inside sees the same moment, and writing is refused. Raises like ``begin``."""
     if engine.dialect.name == "sqlite":
         with _translated(engine), _connected(engine) as plain:
-            connection = plain.execution_options(**{_READ_ONLY: True})
+            connection = plain.execution_options(**{READ_ONLY: True})
             connection.exec_driver_sql("PRAGMA query_only = ON")
             connection.rollback()
             try:
@@ -119,7 +121,7 @@ def _sqlite(url: URL) -> sa.Engine:
 
     @sa.event.listens_for(engine, "begin")
     def _start(connection: sa.Connection) -> None:
-        read_only = connection.get_execution_options().get(_READ_ONLY)
+        read_only = connection.get_execution_options().get(READ_ONLY)
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
     return engine

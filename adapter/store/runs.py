@@ -55,9 +55,9 @@ def start(connection: sa.Connection, practice: str, kind: str, now: datetime) ->
 def finish(
     connection: sa.Connection, run: int, *, status: str, plan_hash: str | None, report: dict[str, Any], now: datetime
 ) -> None:
-    """Closes a run with what it did."""
+    """Closes a run with what it did; one that is closed stays as it is."""
     values = {"status": status, "plan_hash": plan_hash, "report": _json(report).decode(), "finished_at": now}
-    connection.execute(sa.update(t.run).where(t.run.c.id == run).values(**values))
+    connection.execute(sa.update(t.run).where(t.run.c.id == run, t.run.c.finished_at.is_(None)).values(**values))
 
 
 def listing(connection: sa.Connection, practices: Sequence[str], *, limit: int = 20) -> list[dict[str, Any]]:

@@ -1,7 +1,10 @@
 """What goes wrong around the adapter (database, disk, terminal): one clear line, and nothing half-done."""
 
+import signal
 import sqlite3
 import time
+
+import pytest
 
 from adapter.sandbox.charts import Resource
 from tests.acceptance.adapter_cli import Adapter, Done, practice
@@ -102,6 +105,36 @@ def test_a_sync_that_is_killed_half_way_leaves_nothing_half_done(adapter: Adapte
     with sqlite3.connect(adapter.folder / "var" / "adapter.db") as connection:
         connection.execute("UPDATE lease SET until = '2020-01-01T00:00:00.000000Z'")
     assert adapter.sync()["changes"]["open-account"] == 3000
+
+
+def test_ctrl_c_stops_with_one_line(adapter: Adapter) -> None:
+    adapter.json("accounts")
+    adapter.export([chart(f"k{number}") for number in range(20_000)])
+    with adapter.start("sync") as process:
+        _wait_for_rows(adapter)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 1 and "Traceback" not in err and "Stopped" in err
+    assert adapter.json("runs")[0]["status"] == "failed"
+    assert adapter.run("sync").code == 0  # the lease was given back
+
+
+@pytest.mark.parametrize("milliseconds", range(0, 2000, 400))
+def test_ctrl_c_at_any_moment_leaves_all_or_nothing(adapter: Adapter, milliseconds: int) -> None:
+    adapter.json("accounts")
+    adapter.export([one for number in range(2500) for one in (chart(f"k{number}"), mother(f"k{number}"))])
+    with adapter.start("sync") as process:
+        _wait_for_rows(adapter)
+        time.sleep(milliseconds / 1000)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode in (0, 1, -signal.SIGINT) and "Traceback" not in err
+    run, accounts = adapter.json("runs")[0], adapter.json("accounts")
+    assert (run["status"], len(accounts)) in (("failed", 0), ("complete", 2500)), milliseconds
+    if process.returncode != 1:  # the signal ends Python itself while it is on its way out
+        assert run["status"] == "complete"
+    assert adapter.run("sync").code == 0
+    assert len(adapter.json("accounts")) == 2500
 
 
 def _wait_for_rows(adapter: Adapter) -> None:
