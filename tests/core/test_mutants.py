@@ -3,6 +3,8 @@
 Written for changes to the code that no other test noticed (mutation testing: docs/assurance.md).
 """
 
+from datetime import timedelta
+
 import msgspec
 import pytest
 
@@ -10,9 +12,10 @@ from adapter.core.accounts import Member, lost_grant, nobody
 from adapter.core.decide import Outcome
 from adapter.core.facts import Authority, Role
 from adapter.core.plan import Action, ActionKind, plan_account
+from adapter.core.policy import Access
 from adapter.core.state import AccountStatus, EffectState, GrantState
-from tests.core.personas import ANNAS, LEO, MIA, anna, leo, mia
-from tests.core.practice import Practice, invited, registered
+from tests.core.personas import ANNAS, LEO, MIA, NOW, anna, ben, leo, mia
+from tests.core.practice import Practice, decided, invited, registered
 
 NEW = "RelatedPerson/anna-mia/_history/2"
 ACCOUNT_KINDS = {
@@ -115,3 +118,43 @@ def test_a_grant_whose_contact_points_nowhere_is_held_whatever_was_decided_befor
     adrift = Member(anna(patient_problem="points to another EHR"), Outcome())
     grant = practice.accounts[ANNAS].grants[MIA]
     assert lost_grant(grant, {grant.contact: adrift}) == (GrantState.HELD, "patient-mismatch")
+
+
+def test_of_two_rows_that_open_a_chart_the_exclusive_one_counts() -> None:
+    practice = Practice()
+    practice.sync(mia(), anna(), anna(ref="RelatedPerson/z", authority=Authority.EXCLUSIVE))
+    grant = practice.accounts[ANNAS].grants[MIA]
+    assert (grant.contact, grant.authority) == ("RelatedPerson/z", Authority.EXCLUSIVE)
+
+
+def test_of_two_rows_that_open_nothing_the_one_that_is_closest_to_it_counts() -> None:
+    practice = Practice()
+    practice.sync(mia(), anna(active=False), anna(ref="RelatedPerson/z", role=Role.UNKNOWN))
+    assert practice.accounts[ANNAS].grants[MIA].reason == "role-unknown"
+
+
+def test_the_same_name_with_another_birth_date_is_not_the_one_with_exclusive_authority() -> None:
+    exclusive = anna(role=Role.GUARDIAN, birth_date="1988-02-11", authority=Authority.EXCLUSIVE)
+    namesake = anna(ref="RelatedPerson/z", role=Role.GUARDIAN, birth_date="1961-07-30")
+    members = decided((mia(), exclusive, namesake))
+    assert members[exclusive.ref].outcome.opens
+    assert members[namesake.ref].outcome.headline == "authority-conflict"
+
+
+def test_exclusive_authority_ends_with_its_period_to_the_moment() -> None:
+    ended = ben(authority=Authority.EXCLUSIVE, end=(NOW - timedelta(microseconds=1)).isoformat())
+    lasting = ben(authority=Authority.EXCLUSIVE, end=NOW.isoformat())
+    assert decided((mia(), anna(), ended))[anna().ref].outcome.opens
+    assert decided((mia(), anna(), lasting))[anna().ref].outcome.headline == "authority-conflict"
+
+
+def test_half_a_read_that_may_not_open_one_chart_still_closes_the_next() -> None:
+    practice = Practice()
+    practice.sync(mia(), anna())
+    practice.sync(leo(), anna("leo"), mia(), anna(authority=Authority.NONE), only_restrict=True)
+    assert practice.opens(ANNAS) == []
+
+
+def test_a_grant_that_is_lost_opens_nothing(practice: Practice) -> None:
+    ended = one(practice.sync(mia()), ActionKind.END_GRANT)
+    assert ended.grant is not None and ended.grant.access is Access.NONE

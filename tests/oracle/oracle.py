@@ -26,8 +26,8 @@ POLICY: Dict = {"roles": ROLES, "bands": [(0, "full"), (18, "none")], "assumed_j
 
 def remember(old: Dict | None, new: Dict) -> Dict:
     """What is known of a record after reading it: damage hides nothing that was known, a lost Authority is not lost."""
-    if new["damaged"]:
-        return {"last_authority": "unknown", **(old or new), "damaged": True}
+    if new["damaged"]:  # one that was never whole is not known to be anybody's
+        return {**(old or {**new, "chart": None, "last_authority": "unknown"}), "damaged": True}
     if "authority" not in new:
         return new
     if new["chart"] is None and old:  # it still claims what it claimed where it was
