@@ -11,6 +11,7 @@ BOMB_RATIO = 250
 """A packed file may unpack to ``BOMB_FROM`` bytes anyhow, beyond that to this many times its size; real exports
 reach about 30 times."""
 _PIECE = MEGABYTE
+_HEAD = 64
 _GZIP = b"\x1f\x8b"  # no line of JSON can begin so
 
 
@@ -64,29 +65,27 @@ def blocks(pieces: Iterable[bytes], *, after: Place, max_line: int = MAX_LINE) -
     """
     end, crc = after.end, after.crc
     rest = bytearray()
-    too_long: bytes | None = None
+    head: bytes | None = None  # the start of a line that is too long; of the rest of it only the end is looked for
     for piece in _from(after, pieces):
         rest += piece
-        if too_long is None and len(rest) < _PIECE:
+        if head is None and len(rest) < _PIECE:
             continue
-        cut = rest.rfind(b"\n") + 1
-        if too_long is not None:  # of a line that is too long only its end is looked for
-            first = rest.find(b"\n") + 1
-            gone = first or len(rest)
-            end, crc = end + gone, zlib.crc32(rest[:gone], crc)
-            del rest[:gone]
-            if first:
-                yield Block(too_long, False, end, crc)
-                too_long = None
-        elif cut:
-            data = bytes(rest[:cut])
-            end, crc = end + cut, zlib.crc32(data, crc)
-            del rest[:cut]
+        first = rest.find(b"\n") + 1
+        if head is None and (first or len(rest)) > max_line:
+            head = bytes(rest[:_HEAD])
+        cut = rest.rfind(b"\n") + 1 if head is None else first or len(rest)
+        if not cut:
+            continue
+        data = bytes(rest[:cut])
+        end, crc = end + cut, zlib.crc32(data, crc)
+        del rest[:cut]
+        if head is None:
             yield Block(data, True, end, crc)
-        if too_long is None and len(rest) > max_line:
-            too_long = bytes(rest[:64])
-    if too_long is not None or len(rest) > 0:
-        yield Block(too_long or bytes(rest), too_long is None, end + len(rest), zlib.crc32(rest, crc))
+        elif first:
+            yield Block(head, False, end, crc)
+            head = None
+    if head is not None or rest:
+        yield Block(head or bytes(rest), head is None, end + len(rest), zlib.crc32(rest, crc))
 
 
 def _from(place: Place, pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -84,7 +84,7 @@ class BulkServer:
         self.transaction_time: datetime | None = None
         self.file_origin = ""
         self._faults: list[tuple[str, Fault, list[int]]] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self.origin = f"http://127.0.0.1:{self._server.server_address[1]}"
         self.base_url = f"{self.origin}/fhir"
@@ -225,6 +225,11 @@ class BulkServer:
         if "system" in self.levels:
             server["operation"] = [{"name": "export", "definition": f"{definition}/export"}]
         return {"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1", "rest": [server]}
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Silence: a reader that has seen enough hangs up in the middle of a file."""
 
 
 def _handler(server: BulkServer) -> type[BaseHTTPRequestHandler]:

@@ -59,9 +59,17 @@ def test_a_line_that_is_too_long_is_told_and_the_next_one_is_whole() -> None:
     assert (found[-1].end, found[-1].crc) == (len(data), zlib.crc32(data))
 
 
+def test_a_line_that_is_too_long_by_one_byte_is_told_wherever_the_pieces_end() -> None:
+    for length, is_whole in ((2_000_000, True), (2_000_001, False)):
+        data = b"x" * (length - 1) + b"\nlast"
+        for size in (65_536, 300_000, 999_999, len(data)):
+            cut = [data[start : start + size] for start in range(0, len(data), size)]
+            assert next(iter(blocks(cut, after=Place(), max_line=2_000_000))).whole is is_whole
+
+
 def test_a_long_line_after_short_ones_in_one_piece_is_told_too() -> None:
-    data = b"a\n" + b"x" * 3_000_000
-    found = list(blocks([data], after=Place(), max_line=2_000_000))
+    data = b"a\n" * 600_000 + b"x" * 3_000_000
+    found = list(blocks([data[:1_500_000], data[1_500_000:]], after=Place(), max_line=2_000_000))
     assert [block.whole for block in found] == [True, False]
 
 
