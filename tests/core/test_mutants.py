@@ -3,19 +3,19 @@
 Written for changes to the code that no other test noticed (mutation testing: docs/assurance.md).
 """
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import msgspec
 import pytest
 
 from adapter.core.accounts import Member, lost_grant, nobody
-from adapter.core.decide import Outcome
+from adapter.core.decide import Outcome, decide_chart
 from adapter.core.facts import Authority, Role
 from adapter.core.plan import Action, ActionKind, plan_account
 from adapter.core.policy import Access
 from adapter.core.state import AccountStatus, EffectState, GrantState
 from tests.core.personas import ANNAS, LEO, MIA, NOW, anna, ben, leo, mia
-from tests.core.practice import Practice, decided, invited, registered
+from tests.core.practice import POLICY, Practice, decided, invited, registered
 
 NEW = "RelatedPerson/anna-mia/_history/2"
 ACCOUNT_KINDS = {
@@ -158,3 +158,8 @@ def test_half_a_read_that_may_not_open_one_chart_still_closes_the_next() -> None
 def test_a_grant_that_is_lost_opens_nothing(practice: Practice) -> None:
     ended = one(practice.sync(mia()), ActionKind.END_GRANT)
     assert ended.grant is not None and ended.grant.access is Access.NONE
+
+
+def test_a_period_counts_for_the_review_whoever_stands_before_it() -> None:
+    ending = ben(end="2026-03-10")
+    assert decide_chart(mia(), (anna(), ending), POLICY, NOW).review_on == date(2026, 3, 11)
