@@ -167,6 +167,7 @@ class App:
                 id=practice.id,
                 name=practice.name,
                 language=practice.language,
+                zone=ZoneInfo(practice.time_zone),
                 mail_from=practice.mail_from,
                 phone=practice.phone,
                 registration_url=practice.portal.registration_url,

@@ -36,6 +36,9 @@ def sync(
     person: Annotated[
         str | None, typer.Option(help="One family alone: Patient/ID or RelatedPerson/ID.", metavar="REF")
     ] = None,
+    trust_clock: Annotated[
+        bool, typer.Option("--trust-clock", help="Decide by this clock although an earlier run was at a later time.")
+    ] = False,
     json: Json = False,
 ) -> int:
     """Read the EHR, decide who may see whose chart, and bring the accounts up to date."""
@@ -49,7 +52,7 @@ def sync(
     built = load(context)
     reports = []
     for name in chosen(built, practice):
-        request = Request(full=full, person=person, actor=actor())
+        request = Request(full=full, person=person, trust_clock=trust_clock, actor=actor())
         with progress_bar(name) as progress:
             reports.append(run_sync(built.engine, built.practices[name], request, clock=built.clock, progress=progress))
     if json:

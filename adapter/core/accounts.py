@@ -7,11 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from adapter.core.decide import Outcome
+from adapter.core.decide import Outcome, one_person
 from adapter.core.facts import Authority, Contact, Role
-from adapter.core.persons import same_person
 from adapter.core.policy import Access
-from adapter.core.reasons import ORDER, REASONS
+from adapter.core.reasons import NOT_DECIDED, ORDER, REASONS
 from adapter.core.state import Grant, GrantState
 
 
@@ -77,13 +76,13 @@ def decide_account(email_key: str, members: Iterable[Member]) -> AccountDecision
     dependents, shared = {}, []
     for patient, rows in by_chart.items():
         best = min(rows, key=_preference)
-        reason = best.outcome.headline
+        reason, contradicted = best.outcome.headline, False
         if _may_open(best) and not _everybody_may_open(rows, here):
             reason = "shared-email"
             shared.append(patient)
-        elif _may_open(best) and _contradicted(rows):
+        elif contradicted := _may_open(best) and _contradicted(rows):
             reason = "authority-conflict"
-        dependents[patient] = _dependent(patient, best, reason)
+        dependents[patient] = _dependent(patient, best, reason, contradicted=contradicted)
     first = min(
         ordered, key=lambda member: (not member.outcome.opens, not member.outcome.current, member.contact.ref)
     ).contact
@@ -112,21 +111,12 @@ def people_of(members: Sequence[Member]) -> tuple[tuple[Member, ...], ...]:
     """
     people: list[list[Member]] = []
     for member in sorted(members, key=lambda member: member.contact.ref):
-        person = next((one for one in people if all(_same(member.contact, other.contact) for other in one)), None)
+        person = next((one for one in people if all(one_person(member.contact, other.contact) for other in one)), None)
         if person is None:
             people.append([member])
         else:
             person.append(member)
     return tuple(tuple(person) for person in people)
-
-
-def _same(a: Contact, b: Contact) -> bool:
-    """Whether two contacts with one address are one person. A mother and a father never are, whatever their names."""
-    if {a.role, b.role} == {Role.MOTHER, Role.FATHER}:
-        return False
-    if a.names and a.names[:1] == b.names[:1] and a.birth_date == b.birth_date:
-        return True
-    return same_person(a.names, a.birth_date, b.names, b.birth_date)
 
 
 def _may_open(member: Member) -> bool:
@@ -139,7 +129,7 @@ def _everybody_may_open(rows: Sequence[Member], here: Sequence[Member]) -> bool:
     Asked contact by contact, not by cluster, so that a right or a likeness that gets lost can only narrow the answer.
     """
     openers = [row.contact for row in rows if _may_open(row)]
-    return all(any(_same(one.contact, opener) for opener in openers) for one in here if one.contact not in openers)
+    return all(any(one_person(one.contact, opener) for opener in openers) for one in here if one.contact not in openers)
 
 
 def _preference(member: Member) -> tuple[bool, bool, bool, int, str]:
@@ -157,7 +147,7 @@ def _preference(member: Member) -> tuple[bool, bool, bool, int, str]:
 def _contradicted(rows: Sequence[Member]) -> bool:
     """Whether somebody who opens the chart stands on it again with Authority None: nobody can tell which is right."""
     nos = [row.contact for row in rows if row.outcome.current and _says_no(row.contact)]
-    return any(_same(no, row.contact) for no in nos for row in rows if _may_open(row))
+    return any(one_person(no, row.contact) for no in nos for row in rows if _may_open(row))
 
 
 def _says_no(contact: Contact) -> bool:
@@ -169,12 +159,14 @@ def _kin_clash(rows: Sequence[Member]) -> bool:
     return len(rows) > 1 and {Role.MOTHER, Role.FATHER} <= {row.contact.role for row in rows if row.outcome.current}
 
 
-def _dependent(patient: str, best: Member, code: str) -> Dependent:
+def _dependent(patient: str, best: Member, code: str, *, contradicted: bool) -> Dependent:
     reason = REASONS[code]
+    if contradicted:
+        return Dependent(patient, best, code, GrantState.HELD, GrantState.HELD)
     if code == "authority-conflict" and best.outcome.freeze:
         return Dependent(patient, best, code, GrantState.HELD, None)
-    if code == "authority-conflict" and best.outcome.opens:
-        return Dependent(patient, best, code, GrantState.HELD, GrantState.HELD)
+    if code == NOT_DECIDED:
+        return Dependent(patient, best, code, None, None)
     return Dependent(patient, best, code, reason.fresh, reason.standing)
 
 

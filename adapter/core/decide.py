@@ -172,13 +172,18 @@ def _belongs(contact: Contact, person: tuple[Contact, ...] | list[Contact]) -> b
     """Whether the contact is one of this person's, or the same person again: the same address, a matching name."""
     return any(
         contact.ref == other.ref
-        or (
-            bool(contact.email_key)
-            and contact.email_key == other.email_key
-            and same_person(contact.names, contact.birth_date, other.names, other.birth_date)
-        )
+        or (bool(contact.email_key) and contact.email_key == other.email_key and one_person(contact, other))
         for other in person
     )
+
+
+def one_person(a: Contact, b: Contact) -> bool:
+    """Whether two contacts with one address are one person. A mother and a father never are, whatever their names."""
+    if {a.role, b.role} == {Role.MOTHER, Role.FATHER}:
+        return False
+    if a.names and a.names[:1] == b.names[:1] and a.birth_date == b.birth_date:
+        return True
+    return same_person(a.names, a.birth_date, b.names, b.birth_date)
 
 
 def _review_on(

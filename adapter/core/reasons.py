@@ -12,6 +12,8 @@ from adapter.core.state import GrantState
 
 FIRST_RUN = "first-run"
 """Why a practice's first Welcome emails wait for a release."""
+RESTORED = "restored"
+"""Why a chart that a backup has open is not opened by putting the backup back."""
 
 
 class Severity(StrEnum):
@@ -40,6 +42,7 @@ class Reason(msgspec.Struct, frozen=True):
 
 
 ELIGIBLE = "eligible"
+NOT_DECIDED = "not-decided"
 
 _IN_CONTACTS = "in Family Contacts"
 
@@ -51,6 +54,13 @@ _ALL = (
         GrantState.HELD,
         GrantState.HELD,
         Severity.ERROR,
+    ),
+    Reason(
+        NOT_DECIDED,
+        "the chart has changed and was not decided again yet",
+        "Nothing to do: the next complete sync decides it. If syncs fail, see `adapter runs`.",
+        GrantState.HELD,
+        GrantState.HELD,
     ),
     Reason(
         "record-unusable",
@@ -189,6 +199,13 @@ _ALL = (
     ),
     Reason("email-changed", "the contact has a new e-mail address", "Ask about the new address instead."),
     Reason("no-open-chart", "none of the account's charts may be opened any more", ""),
+    Reason(
+        RESTORED,
+        "a backup was put back that has this chart open, and access had been taken away since it was made",
+        "Sync again: everything is then read and decided anew.",
+        None,
+        GrantState.SUSPENDED,
+    ),
     Reason("registered-again", "somebody at the practice asked for the Welcome email again", ""),
     # What is worth a look without changing any grant.
     Reason(

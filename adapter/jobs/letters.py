@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
@@ -32,6 +33,7 @@ class PracticeMail:
     id: str
     name: str
     language: str
+    zone: ZoneInfo
     mail_from: str
     phone: str
     registration_url: str

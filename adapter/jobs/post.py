@@ -24,7 +24,9 @@ def deliver_mail(work: Round, practice: PracticeMail, *, mailer: Mailer, key: by
     for kind in (EffectKind.NOTICE, EffectKind.WELCOME):
         while number := work.allowed(PAGE):
             with turn(work.engine, practice.id) as connection:
-                ids = outbox.due(connection, practice=practice.id, kind=kind, now=work.now(), limit=number)
+                now = work.now()
+                today = now.astimezone(practice.zone).date()
+                ids = outbox.due(connection, practice=practice.id, kind=kind, now=now, today=today, limit=number)
             if not ids:
                 break
             for effect_id in ids:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,6 +29,9 @@ from adapter.store.engine import begin
 from adapter.store.interrupts import allow
 from adapter.store.turns import turn
 
+CLOCK_SLACK = timedelta(hours=1)
+"""A clock that goes back by less (a correction) is made up for; by more, something is wrong with one of the two."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -39,6 +42,8 @@ class Request:
     """``Patient/<id>`` or ``RelatedPerson/<id>``: this family alone."""
     review: bool = False
     """Read nothing; decide what time alone has changed."""
+    trust_clock: bool = False
+    """Decide by the clock even where an earlier run has decided by a later time."""
     actor: str = "schedule"
 
 
@@ -50,6 +55,7 @@ class _Run:
     request: Request
     number: int
     now: datetime
+    """By which it decides: the clock's time, or that of an earlier run where the clock has gone back a little."""
     state: runs.PracticeState
     full: bool
     gathered: Gathered = field(default_factory=lambda: Gathered(ReadResult(full=False)))
@@ -149,7 +155,15 @@ def _open(connection: sa.Connection, practice: Practice, request: Request, now: 
     state = runs.practice_state(connection, practice.id)
     full = request.full or (practice.differs_from(state.rules_hash) and not request.person and not request.review)
     kind = "person" if request.person else "review" if request.review else "full" if full else "incremental"
-    return _Run(practice, request, runs.start(connection, practice.id, kind, now), now, state, full)
+    run = _Run(practice, request, runs.start(connection, practice.id, kind, now), now, state, full)
+    if state.decided_at is not None and now < state.decided_at and not request.trust_clock:
+        run.now = state.decided_at.astimezone(practice.zone)
+        if run.now - now > CLOCK_SLACK:
+            run.gathered.result.fail(
+                f"The clock says {now:%Y-%m-%d %H:%M}, but an earlier run was at {run.now:%Y-%m-%d %H:%M}. Nothing is "
+                "opened until that has passed. If the clock is right now, run `adapter sync --trust-clock`."
+            )
+    return run
 
 
 def _gather(run: _Run, transaction: Transaction, progress: Progress, alive: Callable[[sa.Connection], None]) -> None:
@@ -171,16 +185,22 @@ def _plan(connection: sa.Connection, run: _Run, spool: PlanSpool, progress: Prog
     """Decides what is undecided and puts the actions that follow into the spool."""
     practice, state = run.practice, run.state
     changed_rules = practice.differs_from(state.rules_hash) and not run.request.person
-    charts = facts.undecided_charts(
-        connection, practice.id, since=state.decided_run, today=run.now.date(), everything=changed_rules
-    )
+    today = run.now.date()
+    unread = False
+    if run.request.review:  # what a read that broke off has left behind is no ground to open anything
+        charts = facts.undecided_charts(connection, practice.id, since=run.number, today=today)
+        unread = facts.any_changed(connection, practice.id, since=state.decided_run)
+    else:
+        charts = facts.undecided_charts(
+            connection, practice.id, since=state.decided_run, today=today, everything=changed_rules
+        )
     if run.request.person:
         charts = sorted(set(charts) & set(run.gathered.charts))
     terms = Terms(
         policy=practice.policy,
         now=run.now,
         hold_welcome=practice.policy.hold_first_welcome and state.released_at is None,
-        only_restrict=not run.complete,
+        only_restrict=not run.complete or unread,
         first=not accounts.any_account(connection, practice.id),
     )
     with deciders(terms, len(charts)) as those:
@@ -200,11 +220,11 @@ def _apply(connection: sa.Connection, run: _Run, spool: PlanSpool, progress: Pro
         done += len(batch)
         progress("changes", done, total)
     result = run.gathered.result
-    if run.everyone:
-        runs.save_practice(connection, run.practice.id, decided_run=run.number)
-        if not run.request.review:
-            runs.save_practice(connection, run.practice.id, rules_hash=run.practice.rules_hash)
-            runs.save_marks(connection, run.practice.id, result.marks)
+    if run.complete:
+        runs.save_practice(connection, run.practice.id, decided_at=run.now)
+    if run.everyone and not run.request.review:
+        runs.save_practice(connection, run.practice.id, decided_run=run.number, rules_hash=run.practice.rules_hash)
+        runs.save_marks(connection, run.practice.id, result.marks)
         if result.full:
             findings.close_scopes_except(connection, run.practice.id, "record:", run.gathered.scopes, run.now)
 

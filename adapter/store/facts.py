@@ -73,7 +73,7 @@ def mark_changed(connection: sa.Connection, practice: str, run: int, charts: Seq
 
 
 def undecided_charts(
-    connection: sa.Connection, practice: str, *, since: int, today: date, everything: bool
+    connection: sa.Connection, practice: str, *, since: int, today: date, everything: bool = False
 ) -> list[str]:
     """Charts to decide, in order: changed after run ``since``, due for review by ``today``, or all of them."""
     patients = sa.select(t.patient.c.ref).where(t.patient.c.practice == practice)
@@ -84,6 +84,17 @@ def undecided_charts(
     refs: set[str] = set(connection.scalars(patients))
     refs.update(connection.scalars(contacts))
     return sorted(refs)
+
+
+def any_changed(connection: sa.Connection, practice: str, *, since: int) -> bool:
+    """Whether anything was read after run ``since`` that no complete run has decided yet."""
+    return any(
+        connection.execute(
+            sa.select(table.c.ref).where(table.c.practice == practice, table.c.changed_run > since).limit(1)
+        ).first()
+        is not None
+        for table in (t.patient, t.contact)
+    )
 
 
 def stored_charts(connection: sa.Connection, practice: str, refs: Sequence[str]) -> list[StoredChart]:

@@ -18,7 +18,7 @@ from adapter.store.stored import decode_contact, decode_patient, encode
 _TABLES = {"Patient": t.patient, "RelatedPerson": t.contact}
 _TWO_COPIES = "the EHR gave two different copies of this record"
 _PATIENT_COLUMNS = ("practice", "ref", "hash", "facts", "updated", "changed_run", "seen_run")
-_CONTACT_COLUMNS = ("practice", "ref", "patient", "email_key", "name_key", *_PATIENT_COLUMNS[2:])
+_CONTACT_COLUMNS = ("practice", "ref", "patient", "email_key", "name_key", *_PATIENT_COLUMNS[2:], "outcome")
 
 
 @dataclass(slots=True)
@@ -105,9 +105,8 @@ class Merger:
                 self._touch(connection, table, [record.ref])
                 continue
             before = self._was_unusable.pop(record.ref, None)
-            stays = before is not None and before.hash == new.hash
-            unchanged += stays
-            self._write(connection, table, [new], before.changed_run if before is not None and stays else self.run)
+            unchanged += before is not None and before.hash == new.hash
+            self._write(connection, table, [new])
         return unchanged
 
     def _merge(
@@ -143,7 +142,7 @@ class Merger:
             merged.changed += 1
             rows[new.ref] = new
             known[new.ref] = _Stored(new.hash, self.run, new.chart, new.fact, new.updated, self.run)
-        self._write(connection, table, rows.values(), self.run)
+        self._write(connection, table, rows.values())
         self._touch(connection, table, seen)
         mark_changed(connection, self.practice, self.run, left_charts)
 
@@ -167,7 +166,7 @@ class Merger:
             return False
         try:
             with connection.begin_nested():
-                self._write(connection, table, new, self.run, replace=False)
+                self._write(connection, table, new, replace=False)
         except sa.exc.IntegrityError:
             return False
         return True
@@ -177,14 +176,14 @@ class Merger:
         connection: sa.Connection,
         table: sa.Table,
         new: Iterable[Incoming],
-        changed_run: int,
         *,
         replace: bool = True,
     ) -> None:
+        """Stores these facts. What was decided on others is forgotten: it must never open anything for these."""
         practice, run = self.practice, self.run
         if table is t.patient:
             rows: list[tuple[Any, ...]] = [
-                (practice, each.ref, each.hash, each.facts, each.updated, changed_run, run) for each in new
+                (practice, each.ref, each.hash, each.facts, each.updated, run, run) for each in new
             ]
             insert_rows(connection, table, _PATIENT_COLUMNS, rows, replace=replace)
             return
@@ -198,8 +197,9 @@ class Merger:
                 each.hash,
                 each.facts,
                 each.updated,
-                changed_run,
                 run,
+                run,
+                None,
             )
             for each in new
         ]

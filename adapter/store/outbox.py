@@ -7,13 +7,13 @@ becomes ``unknown`` until a human says so.
 """
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from adapter.core.state import EffectKind, EffectState
-from adapter.store.tables import effect, welcome
+from adapter.core.state import EffectKind, EffectState, GrantState
+from adapter.store.tables import effect, grant, patient, welcome
 
 MAIL = (EffectKind.WELCOME, EffectKind.NOTICE)
 REPEATABLE = (EffectKind.ACCOUNT, EffectKind.WIDGET)
@@ -74,23 +74,30 @@ def recover(connection: sa.Connection, *, now: datetime) -> int:
     return connection.execute(lost.values(state=EffectState.UNKNOWN, lease_until=None, last_error=INTERRUPTED)).rowcount
 
 
-def due(connection: sa.Connection, *, practice: str, kind: EffectKind, now: datetime, limit: int) -> list[str]:
+def due(
+    connection: sa.Connection, *, practice: str, kind: EffectKind, now: datetime, limit: int, today: date | None = None
+) -> list[str]:
     """Ids of effects that may be claimed now, longest due first.
 
     Mail waits while anything about its account is not in the portal yet: nobody gets a link to an account the
     portal does not know. An account waits while another delivery of the same account is under way, so that an older
-    state cannot overtake a newer one.
+    state cannot overtake a newer one; one that was never tried is due whatever the clock says.
+
+    A Welcome waits while every chart it would open is due to be decided again, by a birthday or the end of a period:
+    ``today`` is the day in the practice's time zone (UTC's if None).
     """
     other = effect.alias("other")
     rows: sa.FromClause = effect
+    untried = effect.c.attempts == 0 if kind is EffectKind.ACCOUNT else sa.false()
     query = sa.select(effect.c.id).where(
         effect.c.practice == practice,
         effect.c.kind == kind,
         effect.c.state == EffectState.QUEUED,
-        effect.c.next_at <= now,
+        sa.or_(effect.c.next_at <= now, untried),
     )
     if kind is EffectKind.WELCOME:
         rows = effect.join(welcome, welcome.c.id == effect.c.subject)
+        query = query.where(sa.or_(_opens(today or now.date()), ~_opens(None)))
     if kind is not EffectKind.WIDGET:
         account = welcome.c.account_id if kind is EffectKind.WELCOME else effect.c.subject
         blocking = (EffectState.SENDING,) if kind is EffectKind.ACCOUNT else _UNSETTLED
@@ -98,6 +105,15 @@ def due(connection: sa.Connection, *, practice: str, kind: EffectKind, now: date
         query = query.where(~sa.exists(sa.select(sa.literal(1)).select_from(other).where(open_account)))
     ordered = query.select_from(rows).order_by(effect.c.next_at).limit(limit)
     return list(connection.scalars(ordered.with_for_update(skip_locked=True, of=effect)).all())
+
+
+def _opens(today: date | None) -> sa.Exists:
+    """Whether the account of ``welcome`` may open a chart, on ``today`` one that need not be decided again."""
+    active = (grant.c.account_id == welcome.c.account_id) & (grant.c.state == GrantState.ACTIVE)
+    if today is None:
+        return sa.exists().where(active)
+    chart = (patient.c.practice == welcome.c.practice) & (patient.c.ref == grant.c.patient)
+    return sa.exists().where(active, ~sa.exists().where(chart, patient.c.review_on <= today))
 
 
 def claim(connection: sa.Connection, ids: Sequence[str], *, owner: str, now: datetime) -> list[Claimed]:

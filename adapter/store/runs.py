@@ -27,12 +27,15 @@ class PracticeState:
     decided_run: int
     rules_hash: str | None
     released_at: datetime | None
+    decided_at: datetime | None
 
 
 def practice_state(connection: sa.Connection, practice: str) -> PracticeState:
     """The practice's row; the values of a practice that has never run when there is none."""
     row = connection.execute(sa.select(t.practice).where(t.practice.c.id == practice)).first()
-    return PracticeState(row.decided_run, row.rules_hash, row.released_at) if row else PracticeState(0, None, None)
+    if row is None:
+        return PracticeState(0, None, None, None)
+    return PracticeState(row.decided_run, row.rules_hash, row.released_at, row.decided_at)
 
 
 def save_practice(connection: sa.Connection, practice: str, **values: Any) -> None:

@@ -7,13 +7,15 @@ import msgspec
 from adapter.core.accounts import Member
 from adapter.core.decide import Outcome
 from adapter.core.facts import Contact, Patient
+from adapter.core.policy import Access
+from adapter.core.reasons import NOT_DECIDED
 from adapter.core.state import Account
 
 encode = msgspec.json.Encoder().encode
 decode_patient = msgspec.json.Decoder(Patient).decode
 decode_contact = msgspec.json.Decoder(Contact).decode
 decode_outcome = msgspec.json.Decoder(Outcome).decode
-_UNDECIDED = Outcome(("internal-error",), current=True)
+_UNDECIDED = Outcome((NOT_DECIDED,), Access.FULL, current=True)
 
 
 class StoredChart(msgspec.Struct, gc=False, array_like=True):
@@ -32,7 +34,7 @@ class StoredMember(msgspec.Struct, gc=False, array_like=True):
     outcome: str | None
 
     def decode(self) -> Member:
-        """A contact that was never decided may open nothing."""
+        """A contact that was not decided since its facts changed opens nothing new; what stands, stays."""
         return Member(decode_contact(self.facts), decode_outcome(self.outcome) if self.outcome else _UNDECIDED)
 
 

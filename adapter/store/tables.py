@@ -15,6 +15,7 @@ practice = sa.Table(
     _text("id", primary_key=True),
     sa.Column("released_at", Instant),  # when its first Welcome emails were released; null = still held
     sa.Column("decided_run", sa.Integer, nullable=False, default=0),  # facts that changed in a later run are undecided
+    sa.Column("decided_at", Instant),  # the latest time that a run has decided by: a clock that goes back opens nothing
     sa.Column("rules_hash", sa.Text),  # charts decided under another mapping or policy are decided again
 )
 

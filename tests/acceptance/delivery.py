@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.message import EmailMessage
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
@@ -21,6 +22,7 @@ MAIN_STREET = PracticeMail(
     id=PRACTICE,
     name="Main Street Pediatrics",
     language="en",
+    zone=ZoneInfo("America/New_York"),
     mail_from="no-reply@portal.example",
     phone="(555) 010-0100",
     registration_url="https://portal.example/register",

@@ -1,20 +1,13 @@
-"""Disagreements that are known and wait for the product: by kind, what it is. test_known.py says when one is over."""
+"""Disagreements that are known and wait for the product: by kind, what it is."""
 
 from tests.oracle.oracle import Oracle, alike
 
-KNOWN: dict[str, str] = {
-    "review-opens-half-a-read": "A review after a read that broke off opens what rests on half a chart.",
-    "portal-waits-for-the-clock": "After the clock was put back, what was queued before waits until it catches up.",
-    "clock-back-opens": "After the clock was put back, what time had closed is opened again.",
-    "mail-after-time-passed": "A Welcome leaves after a birthday or a period has closed the chart, before a run.",
-    "a-no-in-a-conflict": "Of two people with Exclusive Authority one has another entry with None; their access stays.",
-    "a-person-run-opens-elsewhere": "What was decided on one chart opens the one that the contact has moved to.",
-    "namesakes": "A mother with Exclusive Authority and a father of the same name and address count as one person.",
-}
+KNOWN: dict[str, str] = {}
+"""None at present. test_known.py has the histories that were once here."""
 
 
 def special_case(oracle: Oracle, place: tuple[str, str]) -> str:
-    """The kind of a known disagreement about this address and chart; empty when it is none of those."""
+    """What kind of family it is, where two parents or two entries are easily mixed up; empty for any other."""
     email, chart = place
     rows = [one for one in oracle.at_address.get(email, []) if one["chart"] == chart]
     parents = [one for one in rows if one["role"] in ("mother", "father") and one["names"]]

@@ -44,6 +44,7 @@ def _facts() -> None:
         _text("id", primary_key=True),
         _instant("released_at"),
         _number("decided_run"),
+        _instant("decided_at"),
         _text("rules_hash", True),
     )
     op.create_table(
