@@ -30,6 +30,15 @@ def usable(able: Capability, rules: SearchRules) -> Capability:
     return able
 
 
+def is_exported(
+    able: Capability, rules: SearchRules, strategies: Iterable[Strategy], forced: StrategyName | None
+) -> bool:
+    """Whether everything will be read by Bulk Data exports, so that no search is needed: some EHRs have none."""
+    return forced in (None, "bulk") and any(
+        strategy.name == "bulk" and (forced or not strategy.able(able, rules)) for strategy in strategies
+    )
+
+
 def run(
     client: Client,
     asking: Callable[[Capability], Source],
@@ -46,17 +55,22 @@ def run(
         Check("EHR reach", True, "answers with a CapabilityStatement"),
         Check("FHIR version", known, able.fhir_version, "" if known else "FHIR R4, R4B or R5 is needed."),
     ]
-    source = asking(able)
+    source, strategies = asking(able), tuple(strategies)
+    exported = is_exported(able, source.rules, strategies, forced)
+    access = "Patients can be searched"
     try:
-        usable(able, source.rules)
-        source.search("Patient", {}, count=1)
+        if exported and not able.has_patients:
+            access = "no search, exports only: what this client may export shows with the first one"
+        else:
+            usable(able, source.rules)
+            source.search("Patient", {}, count=1)
     except SourceError as error:
         return [*lines, Check("EHR access", False, str(error))]
     return [
         *lines,
-        Check("EHR access", True, "Patients can be searched"),
+        Check("EHR access", True, access),
         _strategy(source, strategies, forced),
-        _changes(source),
+        _changes(source, exported=exported, forced=forced),
     ]
 
 
@@ -68,11 +82,13 @@ def _strategy(source: Source, strategies: Iterable[Strategy], forced: StrategyNa
     return Check("EHR strategy", True, str(choice))
 
 
-def _changes(source: Source) -> Check:
+def _changes(source: Source, *, exported: bool, forced: StrategyName | None) -> Check:
     able = source.capability
     kinds = ["Patient"] if source.rules.contacts == "Patient.contact" else ["Patient", "RelatedPerson"]
     declared = {"Patient": able.patients_since, "RelatedPerson": able.contacts_since}
     missing = [kind for kind in kinds if not declared[kind]]
+    if forced == "bulk" or (missing and exported):
+        return Check("EHR changes", True, "read incrementally, by exports of what changed (_since)")
     if not missing:
         return Check("EHR changes", True, f"read incrementally, by _lastUpdated of {' and '.join(kinds)}")
     detail = f"every sync reads everything: _lastUpdated is not declared for {' and '.join(missing)}"

@@ -148,7 +148,9 @@ class FhirReader:
         return choice.way
 
     def _source(self) -> Source:
-        return self._with(checks.usable(probe(self._client), self._rules))
+        able = probe(self._client)
+        exported = checks.is_exported(able, self._rules, self._strategies, self._forced)
+        return self._with(able if exported else checks.usable(able, self._rules))
 
     @property
     def _asking(self) -> Source:

@@ -12,6 +12,7 @@ from adapter.ehr.fhir.answer import Refused
 from adapter.ehr.fhir.bulk.export import BulkExport, Export
 from adapter.ehr.fhir.bulk.job import Request
 from adapter.ehr.fhir.capability import Capability
+from adapter.ehr.fhir.checks import usable
 from adapter.ehr.fhir.strategies import Records, Strategy, Way
 from adapter.ehr.fhir.strategies.choosing import SEARCHING, choose
 from adapter.ehr.fhir.strategies.patient_contact import with_contacts
@@ -86,6 +87,7 @@ class Bulk:
 
     def _instead(self, source: Source, why: str, result: ReadResult, progress: Progress) -> Records:
         """Everything by searches, after an export that was refused or is not everything."""
+        usable(source.capability, source.rules)
         choice = choose(source, self.searching, {})
         result.full = True
         result.strategy = f"{choice}, instead of a Bulk Data export: {why}"

@@ -7,7 +7,8 @@ import pytest
 
 from adapter.ehr.fhir.bulk.strategy import levels
 from tests.edges.ehr.bulk.conftest import TOKEN, Bench
-from tests.edges.ehr.bulk.server import BulkServer, Json, stamp
+from tests.edges.ehr.bulk.faults import status
+from tests.edges.ehr.bulk.server import BulkServer, Json, Reply, stamp
 from tests.edges.ehr.families import contact, families, refs_of
 
 
@@ -179,3 +180,27 @@ def test_an_ehr_that_exports_is_not_searched_first(bench: Bench, server: BulkSer
     read = bench.read(alone=False)
     assert read.result.complete and "Bulk Data export" in read.result.strategy
     assert not [seen for seen in server.seen if seen.path in ("/fhir/Patient", "/fhir/RelatedPerson")]
+
+
+def test_an_ehr_that_can_only_export_is_read_and_checked(bench: Bench, server: BulkServer) -> None:
+    def nothing_else(reply: Reply) -> None:
+        (rest,) = reply.json["rest"]
+        rest["resource"] = [entry for entry in rest["resource"] if entry["type"] != "RelatedPerson"]
+        for entry in rest["resource"]:
+            entry["interaction"] = [{"code": "read"}]
+
+    server.fault("metadata", nothing_else)
+    server.fault("search", status(404))
+    for alone in (True, False):
+        read = bench.read(alone=alone)
+        assert read.result.complete and read.refs == refs_of(families())
+        lines = bench.reader(alone=alone).check()
+        assert all(line.ok for line in lines)
+        assert "read incrementally, by exports of what changed (_since)" in {line.detail for line in lines}
+
+
+def test_an_ehr_that_can_only_export_and_refuses_says_so(bench: Bench, server: BulkServer) -> None:
+    server.fault("metadata", lambda reply: reply.json["rest"][0].update(resource=[]))
+    server.levels = ("system",)
+    server.fault("kickoff", status(403))
+    assert "does not offer a search of Patient" in bench.read(alone=False).problem

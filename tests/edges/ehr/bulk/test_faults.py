@@ -8,7 +8,7 @@ import pytest
 from adapter.ehr import Broken
 from tests.edges.ehr.bulk.conftest import TOKEN, Bench
 from tests.edges.ehr.bulk.faults import FAULTS, Named, body, edited, header, huge, remarks, status
-from tests.edges.ehr.bulk.server import BulkServer, deletion
+from tests.edges.ehr.bulk.server import BulkServer, Reply, deletion
 from tests.edges.ehr.families import CANARY, families, refs_of
 
 DAY_OLD = datetime.now(UTC) - timedelta(days=1)
@@ -76,6 +76,19 @@ def test_errors_beside_the_files_make_the_read_incomplete(severity: str, bench: 
     searched = bench.read(alone=False)
     assert searched.result.complete and "instead of a Bulk Data export" in searched.result.strategy
     assert server.jobs == {}
+
+
+def test_only_the_output_is_counted(bench: Bench, server: BulkServer) -> None:
+    server.delete("RelatedPerson/c2")
+    remarks(server, "information")
+
+    def other_counts(reply: Reply) -> None:
+        for entry in [*(reply.json or {}).get("deleted", []), *(reply.json or {}).get("error", [])]:
+            entry["count"] = 7
+
+    server.fault("status", other_counts)
+    read = bench.read(marks=MARKS)
+    assert read.result.complete and read.result.gone == ["RelatedPerson/c2"]
 
 
 def test_an_error_file_that_cannot_be_read_counts_as_an_error(bench: Bench, server: BulkServer) -> None:
