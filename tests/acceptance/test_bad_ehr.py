@@ -72,6 +72,13 @@ def _nothing_there(good: Reply) -> Reply:
     return replace(good, body=json.dumps(bundle | {"entry": [], "link": [], "total": 0}).encode())
 
 
+def _without(chart: str, good: Reply) -> Reply:
+    """The same page as if this chart and its contacts did not exist."""
+    bundle = json.loads(good.body)
+    kept = [entry for entry in bundle.get("entry", []) if chart not in json.dumps(entry["resource"])]
+    return replace(good, body=json.dumps(bundle | {"entry": kept, "total": bundle.get("total", 1) - 1}).encode())
+
+
 FAULTS = {
     "html": _html,
     "operation outcome": _outcome,
@@ -131,9 +138,19 @@ def test_a_bad_answer_makes_the_run_incomplete_and_changes_nothing(
 
 def test_charts_left_out_of_an_answer_are_asked_for_one_by_one(site: Adapter, ehr: FaultyEhr) -> None:
     ehr.ehr.delete("RelatedPerson/abernathy-june-father")
-    ehr.spoil = lambda address, good: _nothing_there(good) if _is_page_two(address) else good
+    ehr.spoil = lambda address, good: _without("abernathy-june", good) if _is_search(address) else good
     report = site.sync("--full")
     assert (report["read"]["gone"], report["changes"]) == (1, {"end-grant": 1})
+
+
+def test_a_page_that_swallows_the_rest_makes_the_run_incomplete(site: Adapter, ehr: FaultyEhr) -> None:
+    before, marks = site.accounts(), _marks(site)
+    ehr.ehr.delete("RelatedPerson/abernathy-june-father")
+    ehr.spoil = lambda address, good: _nothing_there(good) if _is_page_two(address) else good
+    report = site.run("sync", "--full", "--json").document
+    assert (report["status"], report["changes"]) == ("incomplete", {})
+    assert "without a link to more" in " ".join(report["problems"])
+    assert (site.accounts(), _marks(site)) == (before, marks)
 
 
 def test_an_unreachable_ehr_is_one_clear_line(site: Adapter) -> None:

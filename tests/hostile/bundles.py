@@ -155,7 +155,7 @@ BUNDLES = [
           told="redirected more than 5 times. Check base_url.", spoil=_redirect("{origin}{target}")),
     Fault(name="total too low", does="counts fewer rows than it gives", end=End.COMPLETE, told="",
           spoil=_sets(total=1)),
-    Fault(name="total wrong once", does="counts 9,999 rows in one answer, and rightly when asked for the count",
+    Fault(name="total wrong once", does="counts 9,999 rows in one answer, and rightly when asked again",
           end=End.COMPLETE, told="", spoil=_sets(total=9999), times=1),
     Fault(name="page swallowed", does="gives an empty page without a next link instead of the rest",
           end=End.INCOMPLETE, told="the EHR counts 12 and gave", spoil=_swallowed, pages=("middle", "last")),

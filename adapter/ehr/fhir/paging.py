@@ -1,10 +1,13 @@
 """Walking a search: opaque next links, the server's clock, and every way a walk can go wrong (FHIR search §3.1.3)."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from adapter.ehr import Broken, Record
@@ -12,6 +15,8 @@ from adapter.ehr.bundle import Part, reference, unfold
 from adapter.ehr.fhir.answer import Resource, resource
 from adapter.ehr.fhir.client import Answer, Client
 from adapter.errors import SourceError
+
+T = TypeVar("T")
 
 MOST_EMPTY = 50
 """Empty pages in a row: some servers filter after paging, but none for ever."""
@@ -64,38 +69,49 @@ class Search:
         return not stated or param in {key.split(":")[0] for key, _ in parse_qsl(urlsplit(stated[0]).query, True)}
 
     def pages(self) -> Iterator[Page]:
-        """Every page, the first one again included. Raises SourceError when the walk cannot be finished."""
-        answer, bundle, page = self._first_answer, self._first_bundle, self.first
-        seen_links, seen_pages, empty = {hash(answer.url)}, {_fingerprint(page)}, 0
-        matches, rows = 0, 0
+        """Every page, the first one again included. Raises SourceError when the walk cannot be finished.
+
+        While the caller works on a page, the next one is already on its way; what goes wrong there is raised after.
+        """
+        walk = _Walk(self._first_answer, self._first_bundle, self.first)
         while True:
-            yield page
-            empty = empty + 1 if not page.parts else 0
-            matches, rows = matches + page.count(self._kind), rows + page.count()
-            link = self._next(bundle.value, page.number)
-            if link is None:
-                self._look_again(page, matches, rows)
+            coming = _in_background(partial(self._step, walk)) if _links(walk.bundle.value, "next") else None
+            yield walk.page
+            following = coming() if coming else self._step(walk)
+            if following is None:
                 return
-            number = page.number + 1
-            url = self._client.base.resolve(link, seen_at=answer.url)
-            if hash(url) in seen_links:
-                raise self._endless(number, "the next link leads back to a page that was read already")
-            if empty > MOST_EMPTY:
-                raise self._endless(number, "the search has no end")
-            if number > self._client.max_pages:
-                raise SourceError(
-                    f"{self._name}: there are more than {self._client.max_pages} pages. Raise page_size or max_pages."
-                )
-            seen_links.add(hash(url))
-            answer, bundle = self._fetch(url, number)
-            page = self._page(bundle, number)
-            fingerprint = _fingerprint(page)
-            if page.parts and fingerprint in seen_pages:
-                raise self._endless(number, "the page repeats one that was read already")
-            seen_pages.add(fingerprint)
+            walk = following
+
+    def _step(self, walk: "_Walk") -> "_Walk | None":
+        """The next page of the walk, fetched and checked; None when it has ended."""
+        page = walk.page
+        empty = walk.empty + 1 if not page.parts else 0
+        matches, rows = walk.matches + page.count(self._kind), walk.rows + page.count()
+        link = self._next(walk.bundle.value, page.number)
+        if link is None:
+            self._look_again(page, matches, rows)
+            return None
+        number = page.number + 1
+        url = self._client.base.resolve(link, seen_at=walk.answer.url)
+        if hash(url) in walk.seen_links:
+            raise self._endless(number, "the next link leads back to a page that was read already")
+        if empty > MOST_EMPTY:
+            raise self._endless(number, "the search has no end")
+        if number > self._client.max_pages:
+            raise SourceError(
+                f"{self._name}: there are more than {self._client.max_pages} pages. Raise page_size or max_pages."
+            )
+        answer, bundle = self._fetch(url, number)
+        following = self._page(bundle, number)
+        fingerprint = _fingerprint(following)
+        if following.parts and fingerprint in walk.seen_pages:
+            raise self._endless(number, "the page repeats one that was read already")
+        walk.seen_links.add(hash(url))
+        walk.seen_pages.add(fingerprint)
+        return _Walk(answer, bundle, following, empty, matches, rows, walk.seen_links, walk.seen_pages)
 
     def _look_again(self, last: Page, matches: int, rows: int) -> None:
-        """A walk that ends short of the total may have lost a next link: the count is asked for again.
+        """A walk that ends short of the total may have lost a next link: the first page is asked for its total again.
 
         Totals are wrong now and then, so a single one proves nothing, and a walk of several pages whose last one is
         merely shorter than the others has ended. ``rows``: some servers count included rows too.
@@ -105,7 +121,7 @@ class Search:
             return
         if last.number > 1 and 0 < last.count(self._kind) < self.first.count(self._kind):
             return
-        _, bundle = self._fetch(self._address(_summary="count"), last.number + 1)
+        _, bundle = self._fetch(self._address(), 1)
         again = bundle.value.get("total")
         if isinstance(again, int) and again > matches and again != rows:
             raise SourceError(
@@ -113,8 +129,8 @@ class Search:
                 "Ask the EHR's support; if its counts are known to be wrong, set check_total = false."
             )
 
-    def _address(self, **more: str) -> str:
-        return self._client.base.join(f"{self._kind}?{urlencode({**self._params, **more}, safe=':,')}")
+    def _address(self) -> str:
+        return self._client.base.join(f"{self._kind}?{urlencode(self._params, safe=':,')}")
 
     def _next(self, bundle: dict[str, Any], number: int) -> str | None:
         """The next link; None when there is none. One that cannot be read is no end: it is a reason to stop here."""
@@ -144,6 +160,40 @@ class Search:
 
     def _endless(self, number: int, why: str) -> SourceError:
         return SourceError(f"{self._name}, page {number}: {why}. Try another page_size, or ask the EHR's support.")
+
+
+class _Walk:
+    """How far a walk has come: the page at hand, and what came before it."""
+
+    def __init__(
+        self,
+        answer: Answer,
+        bundle: Resource,
+        page: Page,
+        empty: int = 0,
+        matches: int = 0,
+        rows: int = 0,
+        seen_links: set[int] | None = None,
+        seen_pages: set[int] | None = None,
+    ) -> None:
+        self.answer, self.bundle, self.page = answer, bundle, page
+        self.empty, self.matches, self.rows = empty, matches, rows
+        self.seen_links = seen_links if seen_links is not None else {hash(answer.url)}
+        self.seen_pages = seen_pages if seen_pages is not None else {_fingerprint(page)}
+
+
+def _in_background(work: Callable[[], T]) -> Callable[[], T]:
+    """Starts the work and gives what waits for its result. A daemon: nobody who stops has to wait for an EHR."""
+    done: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:
+            done.set_exception(error)
+
+    threading.Thread(target=run, name="next-page", daemon=True).start()
+    return done.result
 
 
 def _links(bundle: dict[str, Any], relation: str) -> list[Any]:

@@ -59,6 +59,7 @@ class ScriptedEhr:
     ) -> None:
         self.resources = resources or []
         self.declares, self.obeys, self.self_links, self.totals = declares, obeys, self_links, totals
+        self.default_count = 10
         self.requests: list[str] = []
         self.tokens: set[str | None] = set()
         self._faults: list[tuple[str, int | None, Fault, list[int]]] = []
@@ -97,7 +98,7 @@ class ScriptedEhr:
         used = {key for key, needs in _NEEDS.items() if needs in self.obeys}
         query = {key: value for key, value in query.items() if key in used | {"_count", "page"}}
         rows = [row for row in self.resources if row["resourceType"] == path and self._matches(row, query)]
-        size, page = int(query.get("_count", 10)), int(query.get("page", 1))
+        size, page = int(query.get("_count", self.default_count)), int(query.get("page", 1))
         here = rows[(page - 1) * size : page * size]
         entries = [{"resource": row, "search": {"mode": "match"}} for row in here]
         if "_revinclude" in query:
