@@ -249,3 +249,24 @@ def _verify_chain(site: Site) -> list[Any]:
         previous = chain_hash(previous, practice=row.practice, seq=row.seq, at=row.at, entry=entry)
         assert row.hash == previous
     return rows
+
+
+def test_a_clock_that_goes_back_opens_nothing_until_somebody_trusts_it(site: Site) -> None:
+    site.withdraw(GIVEN_BACK := next(ref for ref in site.resources if ref.startswith("RelatedPerson/")))
+    site.sync(days=3)
+    before = site.accounts()
+    site.resources[GIVEN_BACK] |= {"extension": [authority_extension("joint")]}
+    site.write()
+    report = site.sync()
+    assert report["status"] == "incomplete" and "--trust-clock" in report["problems"][0]
+    assert site.accounts() == before
+    trusted = sync(site.engine, site.practice, Request(trust_clock=True), clock=lambda: NOW, progress=lambda *_: None)
+    assert trusted["status"] == "complete" and site.accounts() != before
+    assert site.sync()["status"] == "complete"
+
+
+def test_a_small_correction_of_the_clock_is_made_up_for(site: Site) -> None:
+    site.sync(days=1)
+    at = NOW + timedelta(days=1, minutes=-20)
+    report = sync(site.engine, site.practice, Request(), clock=lambda: at, progress=lambda *_: None)
+    assert report["status"] == "complete" and report["changes"] == {}
