@@ -1,5 +1,6 @@
 """What the acceptance tests share: an installation in a temporary folder, and one with the story's families."""
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,3 +37,19 @@ def story_adapter(adapter: Adapter, families: list[Resource]) -> Adapter:
     adapter.export(families)
     adapter.sync()
     return adapter
+
+
+@pytest.fixture(scope="session")
+def first_sync(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The story's families after their first sync, made by a process of its own: a folder to copy."""
+    site = Adapter(tmp_path_factory.mktemp("first-sync") / "site", policy="hold_first_welcome = false")
+    site.export(resource for family in story(datetime.now(UTC).date()) for resource in family.resources)
+    done = site.process("sync")
+    assert done.returncode == 3, done.stderr  # a chart or two is held for a human
+    return site.folder
+
+
+@pytest.fixture
+def site(first_sync: Path, tmp_path: Path) -> Adapter:
+    """An installation after its first sync; Welcome emails are queued, and nobody has the database open."""
+    return Adapter(shutil.copytree(first_sync, tmp_path / "site"), policy="hold_first_welcome = false")
