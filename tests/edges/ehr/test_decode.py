@@ -83,6 +83,26 @@ def test_64_levels_and_a_byte_order_mark_are_fine() -> None:
     assert decode(b"\xef\xbb\xbf" + deep) == orjson.loads(deep)
 
 
+awkward = st.text(alphabet='{}[]"\\\\:,ab', max_size=6)
+
+
+@given(st.recursive(awkward, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(awkward, inner, max_size=3)))
+def test_depth_is_counted_rightly_whatever_strings_hold(value: Any) -> None:
+    def depth(node: Any) -> int:
+        children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+        return isinstance(node, dict | list) + max(map(depth, children), default=0)
+
+    for levels in (64, 65):
+        around = levels - depth(value)
+        text = b'{"}]":[' * (around // 2) + b"[" * (around % 2) + orjson.dumps(value)
+        text += b"]" * (around % 2) + b"]}" * (around // 2)
+        if levels == 64:
+            assert decode(text) == orjson.loads(text)
+        else:
+            with pytest.raises(Undecodable, match="nested deeper than 64 levels"):
+                decode(text)
+
+
 def test_more_bytes_than_allowed_are_refused() -> None:
     with pytest.raises(Undecodable, match="larger than 1 MB"):
         decode(b'"' + b"x" * 1024 * 1024 + b'"', max_bytes=1024 * 1024)
