@@ -1,5 +1,6 @@
 """Small helpers that SQLite and PostgreSQL share: writing many rows, and queries over long lists of keys."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
@@ -13,7 +14,8 @@ T = TypeVar("T")
 BATCH = 1000
 """Rows per statement: large enough to amortise a round trip, small enough to keep memory flat."""
 _TOGETHER = 50
-"""Rows in one INSERT on SQLite: a third faster than a statement for each row (``make bench``), whatever the table."""
+"""Rows in one INSERT: on SQLite a third faster than a statement for each row (``make bench``), whatever the table."""
+_NAMED = re.compile(r"%\((b_\w+)\)s")
 
 
 def batches(items: Sequence[T], size: int = BATCH) -> Iterator[Sequence[T]]:
@@ -97,9 +99,6 @@ def _execute_many(
         rows = list(zip(*turned, strict=True))
     if many.order is not None:
         rows = list(map(many.order, rows))
-    if many.names:
-        connection.exec_driver_sql(many.text, [dict(zip(many.names, row, strict=True)) for row in rows])
-        return
     whole = len(rows) - len(rows) % _TOGETHER if many.together else 0
     for start in range(0, whole, _TOGETHER):
         connection.exec_driver_sql(many.together, tuple(chain.from_iterable(rows[start : start + _TOGETHER])))
@@ -118,29 +117,32 @@ class _Many(NamedTuple):
     """A statement ready for the driver."""
 
     text: str
-    names: tuple[str, ...]
-    """Of the parameters, in order; none where they go by position."""
     order: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None
     """Puts a row into the order of the parameters, where that is another one."""
     convert: tuple[tuple[int, Callable[[Any], Any]], ...]
     """What the values at some positions of a row need."""
     together: str
-    """The same INSERT for ``_TOGETHER`` rows; empty where the driver has a better way, or for another statement."""
+    """The same INSERT for ``_TOGETHER`` rows; empty for another statement, and on PostgreSQL for one that replaces:
+    it refuses to meet a row twice in one statement."""
 
 
 @lru_cache(maxsize=256)
 def _compiled(dialect: sa.Dialect, statement: sa.Executable, table: sa.Table, columns: tuple[str, ...]) -> _Many:
     compiled = statement.compile(dialect=dialect)  # type: ignore[attr-defined]
-    parameters = tuple(compiled.positiontup or compiled.params)
+    text = _NAMED.sub("%s", str(compiled))  # psycopg takes names as well, but then a dictionary for every row
+    parameters = tuple(compiled.positiontup or _NAMED.findall(str(compiled)))
     wanted = tuple(columns.index(name.removeprefix("b_")) for name in parameters)
     processors = [table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in columns]
-    text = str(compiled)
-    group = f"({', '.join('?' * len(columns))})"
-    several = compiled.positiontup and compiled.isinsert and text.count(group) == 1
     return _Many(
         text,
-        () if compiled.positiontup else parameters,
         None if wanted == tuple(range(len(columns))) else itemgetter(*wanted),
         tuple((position, processor) for position, processor in enumerate(processors) if processor is not None),
-        text.replace(group, ", ".join([group] * _TOGETHER)) if several else "",
+        _together(text) if compiled.isinsert and (dialect.name == "sqlite" or "ON CONFLICT" not in text) else "",
     )
+
+
+def _together(text: str) -> str:
+    start = text.index(" VALUES ") + len(" VALUES ")
+    end = text.find(" ON CONFLICT ", start)
+    end = len(text) if end < 0 else end
+    return text[:start] + ", ".join([text[start:end]] * _TOGETHER) + text[end:]
