@@ -29,6 +29,12 @@ COMMANDS = (
     ["mapping", "list"],
     ["mapping", "test"],
     ["mapping", "check"],
+    ["backup"],
+    ["restore"],
+    ["audit"],
+    ["audit", "verify"],
+    ["audit", "head"],
+    ["audit", "export"],
 )
 
 
