@@ -18,7 +18,8 @@ import orjson
 
 from adapter.bootstrap import build
 from adapter.ehr import Broken, Check, Progress, ReadResult, Record
-from adapter.jobs.sync import Request, sync
+from adapter.jobs.run import Request
+from adapter.jobs.sync import sync
 from adapter.sandbox.charts import authority_extension
 from adapter.settings import load_settings
 from adapter.store import runs

@@ -19,7 +19,8 @@ from adapter.bootstrap import build
 from adapter.core.facts import Reading
 from adapter.core.mapping import Mapper, MappingProfile
 from adapter.ehr import Broken, Progress, Reader, ReadResult, Record
-from adapter.jobs.sync import Request, sync
+from adapter.jobs.run import Request
+from adapter.jobs.sync import sync
 from adapter.settings import load_settings
 
 PHASES = {"records": "merging", "charts": "charts", "accounts": "accounts", "changes": "applying"}

@@ -16,7 +16,8 @@ from adapter.core.plan import Action
 from adapter.jobs.explain import explain
 from adapter.jobs.publish import publish, status, watch
 from adapter.jobs.release import release
-from adapter.jobs.sync import Request, plan, sync
+from adapter.jobs.run import Request
+from adapter.jobs.sync import plan, sync
 from adapter.jobs.work import deliver_all
 from adapter.sandbox.demo import PRACTICE, Demo, family_results, follow_the_remedy, withdraw_authority
 

@@ -43,7 +43,7 @@ def sync(
 ) -> int:
     """Read the EHR, decide who may see whose chart, and bring the accounts up to date."""
     from adapter.bootstrap import actor
-    from adapter.jobs.sync import Request
+    from adapter.jobs.run import Request
     from adapter.jobs.sync import sync as run_sync
 
     if person is not None and not _is_reference(person):
@@ -85,7 +85,7 @@ def plan(
     """Show what a sync would do, with reasons. Changes nothing."""
     from adapter.bootstrap import actor
     from adapter.core.plan import Action
-    from adapter.jobs.sync import Request
+    from adapter.jobs.run import Request
     from adapter.jobs.sync import plan as make_plan
 
     built = load(context)

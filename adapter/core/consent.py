@@ -207,18 +207,3 @@ def in_force(statement: Statement, now: datetime) -> bool:
     """Whether the statement's period has begun and not ended."""
     begun = not statement.start or starts_at(statement.start, now) <= now
     return begun and (not statement.end or ends_at(statement.end, now) > now)
-
-
-def next_change(consents: Iterable[Consent], now: datetime) -> datetime | None:
-    """The first moment after ``now`` at which a period begins or ends, so that something must be decided again."""
-    edges = [
-        edge
-        for consent in consents
-        for statement in consent.statements
-        for edge in (
-            starts_at(statement.start, now) if statement.start else None,
-            ends_at(statement.end, now) if statement.end else None,
-        )
-        if edge is not None and edge > now
-    ]
-    return min(edges, default=None)

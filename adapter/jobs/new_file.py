@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from adapter.errors import FatalError
+from adapter.store.backup import flush
 
 
 @contextmanager
@@ -21,9 +22,9 @@ def new_file(path: Path) -> Iterator[Path]:
     try:
         os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         yield draft
-        _flush(draft)
+        flush(draft)
         path.hardlink_to(draft)  # unlike a rename, this never replaces a file that was made meanwhile
-        _flush(path.parent)
+        flush(path.parent)
     except FileExistsError:
         raise _exists(path) from None
     except OSError as error:
@@ -36,11 +37,3 @@ def new_file(path: Path) -> Iterator[Path]:
 
 def _exists(path: Path) -> FatalError:
     return FatalError(f"{path} exists already and was left as it is. Choose another name.")
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

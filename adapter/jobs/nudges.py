@@ -12,7 +12,8 @@ import sqlalchemy as sa
 
 from adapter.errors import AdapterError, RetriableError, SourceError
 from adapter.jobs.practice import Clock, Practice
-from adapter.jobs.sync import Request, sync
+from adapter.jobs.run import Request
+from adapter.jobs.sync import sync
 from adapter.logs import Event, get_logger
 from adapter.store import facts, nudges
 from adapter.store import tables as t

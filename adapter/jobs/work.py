@@ -12,7 +12,8 @@ from adapter.jobs.nudges import work_off
 from adapter.jobs.practice import Practice
 from adapter.jobs.publish import watch
 from adapter.jobs.round import Round
-from adapter.jobs.sync import Request, sync
+from adapter.jobs.run import Request
+from adapter.jobs.sync import sync
 from adapter.logs import Event, get_logger
 from adapter.mail import Mailer
 from adapter.portal import Portal

@@ -143,7 +143,7 @@ def put(new: Path, path: Path, aside: Path | None, *, sound: bool) -> None:
     when the database is ``sound``: ``alone_with`` has made it a spent one. Raises FatalError when the folder says no.
     """
     try:
-        _flush(new)
+        flush(new)
         if aside is not None:
             aside.hardlink_to(path)
             for ending in ("-wal", "-shm", "-journal"):
@@ -151,12 +151,13 @@ def put(new: Path, path: Path, aside: Path | None, *, sound: bool) -> None:
                 with suppress(FileNotFoundError):
                     journal.unlink() if sound else journal.rename(aside.with_name(aside.name + ending))
         new.replace(path)
-        _flush(path.parent)
+        flush(path.parent)
     except OSError as error:
         raise FatalError(f"{path} could not be replaced ({error.strerror}). Check the folder and its space.") from None
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Has the disk keep a file, or the names in a folder. Raises OSError."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -19,8 +19,9 @@ import structlog
 from adapter.cli.story import tell_story
 from adapter.errors import AdapterError
 from adapter.jobs.release import register
+from adapter.jobs.run import Request
 from adapter.jobs.schedule import JobScheduler
-from adapter.jobs.sync import Request, sync
+from adapter.jobs.sync import sync
 from adapter.jobs.work import deliver_all, run_job
 from adapter.logs import configure_logs
 from adapter.sandbox.charts import Resource

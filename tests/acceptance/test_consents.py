@@ -131,7 +131,8 @@ def test_a_damaged_consent_holds_the_contacts_of_its_chart_and_nobody_else(site:
 
 
 def test_a_nightly_review_reads_no_consents_and_changes_nothing_by_it(site: Adapter) -> None:
-    from adapter.jobs.sync import Request, sync
+    from adapter.jobs.run import Request
+    from adapter.jobs.sync import sync
 
     site.export([*FAMILY, consent("c1", "r-mother")])
     site.sync(at=NOW)

@@ -18,7 +18,8 @@ import requests
 import structlog
 
 from adapter.bootstrap import App
-from adapter.jobs.sync import Request, sync
+from adapter.jobs.run import Request
+from adapter.jobs.sync import sync
 from adapter.logs import configure_logs
 from adapter.sandbox.charts import ROLE_CODE, Resource
 from tests.acceptance.adapter_cli import Adapter, comparable, opens

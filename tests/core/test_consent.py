@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapter.core.consent import Consent, ConsentRules, authority_from_consents, next_change, read_consent
+from adapter.core.consent import Consent, ConsentRules, authority_from_consents, read_consent
 from adapter.core.facts import Authority
 from adapter.core.intake import References
 from tests.core.test_mapping_damage import JSON, damaged, places
@@ -120,13 +120,6 @@ def test_the_permit_gives_the_authority_the_profile_says() -> None:
     rules = ConsentRules(permit=Authority.EXCLUSIVE)
     found = read_consent(PERMIT, rules, HERE)
     assert found and authority_from_consents(MOTHER, MIA, [found], rules, NOW) == (Authority.EXCLUSIVE, "")
-
-
-def test_the_next_change_is_the_next_edge_of_any_period() -> None:
-    periods = ({"start": "2026-01-01", "end": "2027-03-01"}, {"start": "2026-12-01"}, {"end": "2026-11-01"})
-    found = [read_consent(consent(provision={"period": period}), RULES, HERE) for period in periods]
-    assert next_change([each for each in found if each], NOW) == datetime(2026, 12, 1, tzinfo=UTC)
-    assert next_change([], NOW) is None
 
 
 BASES = {

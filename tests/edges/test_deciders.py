@@ -17,7 +17,8 @@ from adapter.errors import FatalError
 from adapter.jobs import deciders as module
 from adapter.jobs.deciders import Addresses, Beside, Here, deciders
 from adapter.jobs.decisions import Terms
-from adapter.jobs.sync import Request, plan, sync
+from adapter.jobs.run import Request
+from adapter.jobs.sync import plan, sync
 from adapter.sandbox.families import population, story, write_ndjson
 from adapter.settings import load_settings
 from adapter.store import facts

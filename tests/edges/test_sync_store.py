@@ -14,7 +14,8 @@ from adapter.bootstrap import build
 from adapter.core.audit import GENESIS, AuditEntry, chain_hash
 from adapter.errors import RetriableError
 from adapter.jobs.practice import Practice
-from adapter.jobs.sync import Request, sync
+from adapter.jobs.run import Request
+from adapter.jobs.sync import sync
 from adapter.sandbox.charts import Resource, authority_extension
 from adapter.sandbox.families import story
 from adapter.settings import load_settings

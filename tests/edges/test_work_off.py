@@ -14,7 +14,8 @@ from adapter.bootstrap import build
 from adapter.core.notice import SOMETHING, Notice
 from adapter.jobs.nudges import APART, ATTEMPTS, BUSY, FIRST_WAIT, MANY, MANY_DELETED, NudgeWatch, work_off
 from adapter.jobs.practice import Practice
-from adapter.jobs.sync import Request, sync
+from adapter.jobs.run import Request
+from adapter.jobs.sync import sync
 from adapter.sandbox.ehr import SandboxEhr
 from adapter.sandbox.families import story
 from adapter.settings import load_settings

@@ -13,7 +13,8 @@ from pydantic import SecretStr
 from adapter.bootstrap import build
 from adapter.ehr.fhir import FhirReader
 from adapter.ehr.fhir.auth.bearer import Bearer
-from adapter.jobs.sync import Request, sync
+from adapter.jobs.run import Request
+from adapter.jobs.sync import sync
 from adapter.settings import load_settings
 from tests.acceptance.adapter_cli import Adapter
 from tests.edges.ehr.scripted import Reply, ScriptedEhr

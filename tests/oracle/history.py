@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from adapter.jobs.sync import Request
+from adapter.jobs.run import Request
 from tests.oracle.ehr import Trouble
 from tests.oracle.judge import Judge, Snapshot
 from tests.oracle.moves import MOVES, Choose, Family, Move

@@ -16,7 +16,8 @@ from adapter.errors import DeliveryError, FatalError, RetriableError
 from adapter.jobs.deliver import DeliveryReport, deliver
 from adapter.jobs.practice import Practice
 from adapter.jobs.release import register, release
-from adapter.jobs.sync import Request, plan, sync
+from adapter.jobs.run import Request
+from adapter.jobs.sync import plan, sync
 from adapter.mail import Handed
 from adapter.portal.embedded import EmbeddedPortal
 from adapter.settings import load_settings

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from adapter.ehr.bundle import worst_issue
@@ -73,6 +74,15 @@ def is_gone(answer: Answer, *, max_bytes: int) -> bool:
     if answer.status == 410:
         return True
     return answer.status == 404 and (not answer.body.strip() or _issue_code(answer, max_bytes) not in _NO_ANSWER)
+
+
+def instant(value: Any) -> datetime | None:
+    """A FHIR instant as an aware time; None for anything else."""
+    try:
+        at = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return at if at is not None and at.tzinfo else None
 
 
 def _issue_code(answer: Answer, max_bytes: int) -> str:

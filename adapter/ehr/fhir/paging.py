@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from adapter.ehr import Broken, Record
 from adapter.ehr.bundle import Part, reference, unfold
-from adapter.ehr.fhir.answer import Resource, resource
+from adapter.ehr.fhir.answer import Resource, instant, resource
 from adapter.ehr.fhir.client import Answer, Client
 from adapter.errors import SourceError
 
@@ -220,12 +220,4 @@ def _server_time(answer: Answer, bundle: dict[str, Any], now: datetime) -> datet
         return None
     meta = bundle.get("meta")
     stated = [bundle.get("timestamp"), meta.get("lastUpdated") if isinstance(meta, dict) else None]
-    return min(date.replace(tzinfo=date.tzinfo or UTC), now, *filter(None, map(_instant, stated)))
-
-
-def _instant(value: Any) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return at if at is not None and at.tzinfo else None
+    return min(date.replace(tzinfo=date.tzinfo or UTC), now, *filter(None, map(instant, stated)))

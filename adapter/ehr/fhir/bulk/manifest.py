@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from adapter.ehr.decode import DuplicateKeys, Undecodable, decode
+from adapter.ehr.fhir.answer import instant
 from adapter.ehr.fhir.client import Answer
 from adapter.errors import SourceError
 
@@ -52,7 +53,7 @@ def manifest(answer: Answer, what: str, *, max_bytes: int) -> Manifest:
     if any(isinstance(link, dict) and link.get("relation") == "next" for link in _list(value.get("link"))):
         problems.append("The EHR gave the export in parts, which was not asked for: files are missing.")
     return Manifest(
-        at=_instant(value.get("transactionTime")),
+        at=instant(value.get("transactionTime")),
         needs_token=value.get("requiresAccessToken") is True,
         output=lists["output"],
         deleted=lists["deleted"],
@@ -82,11 +83,3 @@ def _files(value: Any, key: str, problems: list[str]) -> tuple[File, ...]:
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
-
-
-def _instant(value: Any) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return at if at is not None and at.tzinfo else None
