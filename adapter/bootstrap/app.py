@@ -1,0 +1,158 @@
+"""The assembled adapter: everything a start point needs, made when it is first used."""
+
+import getpass
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from adapter.bootstrap.ehr import make_reader
+from adapter.bootstrap.mail import letterhead, make_mailer
+from adapter.bootstrap.portal import make_portal
+from adapter.bootstrap.practice import make_practice
+from adapter.core.mapping import MappingProfile
+from adapter.core.widget import Widget, read_widget
+from adapter.ehr import Reader
+from adapter.ehr.fhir import FhirReader
+from adapter.ehr.fhir.subscription import Subscriptions
+from adapter.errors import ConfigError, FatalError, Fault
+from adapter.jobs.letters import PracticeMail
+from adapter.jobs.practice import Practice
+from adapter.jobs.schedule import ScheduledJob, jobs_of
+from adapter.mail import Mailer
+from adapter.mail.key import read_or_create_key
+from adapter.portal import Portal
+from adapter.schedule_files import load_schedule, schedule_folders
+from adapter.settings import PracticeSettings, Settings
+from adapter.store.engine import make_engine
+from adapter.store.exports import untouched_since
+from adapter.store.migrations import is_new, migrate, pending
+
+
+@dataclass(frozen=True)
+class App:
+    """Everything the start points need. Nothing is connected before it is used."""
+
+    settings: Settings
+    folder: Path
+    """The configuration's own folder: profiles and schedules beside it come first."""
+    clock: Callable[[], datetime]
+
+    @cached_property
+    def engine(self) -> sa.Engine:
+        """The database, created on first use. Raises FatalError when it needs ``adapter migrate``."""
+        engine = make_engine(self.settings.store.url.get_secret_value())
+        if is_new(engine):
+            migrate(engine)
+        elif pending(engine):
+            raise FatalError("The database is of an older version. Make a backup, then run `adapter migrate`.")
+        return engine
+
+    @cached_property
+    def practices(self) -> dict[str, Practice]:
+        """Every practice by id. Raises ConfigError listing the faults of all their profiles at once."""
+        faults, found = [], {}
+        for practice in self.settings.practice:
+            try:
+                found[practice.id] = make_practice(practice, self._reader, self.folder)
+            except ConfigError as error:
+                faults += [fault for fault in error.faults if fault not in faults]
+        if faults:
+            raise ConfigError(faults)
+        return found
+
+    @cached_property
+    def scheduled(self) -> list[ScheduledJob]:
+        """Every scheduled job of every practice. Raises ConfigError listing the faults of all schedules at once."""
+        faults, found = [], []
+        for practice in self.settings.practice:
+            try:
+                schedule = load_schedule(practice.schedule, schedule_folders(self.folder))
+                found += jobs_of(practice.id, schedule, time_zone=practice.time_zone)
+            except ConfigError as error:
+                faults += [fault for fault in error.faults if fault not in faults]
+        if faults:
+            raise ConfigError(faults)
+        return found
+
+    @cached_property
+    def widgets(self) -> dict[str, Widget | None]:
+        """Every practice's payment widget; None where it has no merchant. Raises ConfigError listing every fault."""
+        faults = []
+        found: dict[str, Widget | None] = {}
+        for practice in self.settings.practice:
+            widget = read_widget(practice.merchant.model_dump()) if practice.merchant else None
+            if isinstance(widget, list):
+                key = f"practice {practice.id}: merchant"
+                faults += [
+                    Fault(file="config.toml", key=f"{key}.{fault.key}", problem=f"{fault.problem}.", remedy="")
+                    for fault in widget
+                ]
+            else:
+                found[practice.id] = widget
+        if faults:
+            raise ConfigError(faults)
+        return found
+
+    @cached_property
+    def portals(self) -> dict[str, Portal]:
+        """Every practice's portal."""
+        return {
+            practice.id: make_portal(practice, own=lambda: self.engine, clock=self.clock)
+            for practice in self.settings.practice
+        }
+
+    def subscriptions(self, practice: PracticeSettings) -> Subscriptions | None:
+        """The practice's Subscriptions at its EHR; None where nothing says how the EHR could reach us.
+
+        Raises ConfigError when the secret of ``[practice.push]`` cannot be had.
+        """
+        push, reader = practice.push, self.practices[practice.id].reader
+        if push is None or push.public_url is None or not isinstance(reader, FhirReader):
+            return None
+        return Subscriptions(
+            reader.client,
+            endpoint=f"{push.public_url.rstrip('/')}/notify/{practice.id}",
+            header=f"{push.header}: {push.header_value.get_secret_value()}",
+            payload=push.payload == "full",
+            kinds=reader.kinds,
+        )
+
+    def make_mailer(self) -> Mailer:
+        """A way for mail to leave. It may hold a connection, so every delivery makes its own and closes it."""
+        return make_mailer(self.settings.mail)
+
+    @cached_property
+    def key(self) -> bytes:
+        """The secret the links in Welcome emails are derived from."""
+        return read_or_create_key(self.settings.store.key_file)
+
+    @cached_property
+    def identities(self) -> dict[str, PracticeMail]:
+        """What each practice's mails say of the practice."""
+        return {practice.id: letterhead(practice) for practice in self.settings.practice}
+
+    def _reader(self, practice: PracticeSettings, profile: MappingProfile) -> Reader:
+        return make_reader(
+            practice,
+            profile,
+            notes=self.settings.store.key_file.parent / "exports" / f"{practice.id}.json",
+            untouched=lambda began: untouched_since(self.engine, practice.id, began),
+            clock=self.clock,
+        )
+
+
+def build(settings: Settings, folder: Path, *, clock: Callable[[], datetime] | None = None) -> App:
+    """The application for these settings; ``folder`` is where config.toml lies."""
+    return App(settings, folder, clock or (lambda: datetime.now(UTC)))
+
+
+def actor() -> str:
+    """Who is at the command line, for the audit trail."""
+    try:
+        return f"person:{getpass.getuser()}"
+    except (KeyError, OSError):
+        return "person:unknown"
