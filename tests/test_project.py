@@ -28,7 +28,8 @@ LONGEST = 300
 
 
 def _files(suffixes: set[str]) -> Iterator[Path]:
-    yield from (path for path in sorted(ROOT.iterdir()) if path.is_file() and path.suffix in suffixes)
+    here = sorted(path for path in ROOT.iterdir() if path.name != ".git")  # a file in a linked work tree
+    yield from (path for path in here if path.is_file() and path.suffix in suffixes)
     for folder in OURS:
         found = sorted((ROOT / folder).rglob("*"))
         yield from (
