@@ -191,8 +191,8 @@ def register(
     """Send a parent the Welcome email again, after a confirmation."""
     from adapter.bootstrap import actor
     from adapter.jobs.explain import explain
-    from adapter.jobs.release import look
-    from adapter.jobs.release import register as again
+    from adapter.jobs.register import look
+    from adapter.jobs.register import register as again
 
     built = load(context)
     found = [look(built.engine, name, email) for name in chosen(built, practice)]

@@ -1,4 +1,4 @@
-"""A human's answers: releasing held Welcome emails, and sending one again (Register)."""
+"""A human's answer to a run: letting the Welcome emails go that it held."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,18 +6,13 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from adapter.core.audit import AuditEntry
-from adapter.core.email import email_key
-from adapter.core.plan import Action, ActionKind
 from adapter.core.reasons import FIRST_RUN
-from adapter.core.state import Account, EffectKind, EffectState, GrantState
+from adapter.core.state import EffectKind, EffectState
 from adapter.errors import FatalError
-from adapter.store import accounts, audit, runs
+from adapter.store import audit, runs
 from adapter.store import tables as t
-from adapter.store.apply import Applier
-from adapter.store.engine import begin, read
-from adapter.store.turns import take_turn, turn
-
-REGISTERED_AGAIN = "registered-again"
+from adapter.store.engine import begin
+from adapter.store.turns import take_turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,56 +53,3 @@ def release(engine: sa.Engine, run: int, *, actor: str, now: datetime) -> Releas
         )
         audit.append(connection, practice, [entry], now)
     return Released(practice, run, released)
-
-
-@dataclass(frozen=True, slots=True)
-class Registration:
-    """What sending the Welcome email again would mean for one address; ``problem`` says why it would be pointless."""
-
-    practice: str
-    account: Account | None
-    sent_count: int
-    last_sent_at: datetime | None
-    problem: str = ""
-
-
-def look(engine: sa.Engine, practice: str, email: str) -> Registration:
-    """Looks whether sending the Welcome email to this address again makes sense. Changes nothing."""
-    key = email_key(email)
-    with read(engine) as connection:
-        account = accounts.by_email(connection, practice, [key]).get(key)
-        if account is None:
-            return Registration(practice, None, 0, None, "There is no account with this address.")
-        latest = accounts.latest_welcomes(connection, [account.id]).get(account.id)
-    sent_count = latest["sent_count"] if latest else 0
-    last_sent_at = latest["last_sent_at"] if latest else None
-    return Registration(practice, account, sent_count, last_sent_at, _pointless(account))
-
-
-def _pointless(account: Account) -> str:
-    if not any(grant.state is GrantState.ACTIVE for grant in account.grants.values()):
-        return "The account may open no chart, so a Welcome email would lead nowhere."
-    if account.registered:
-        return "The parent has registered already: a forgotten password is reset in the portal."
-    if account.welcome is EffectState.HELD:
-        return "The Welcome email is held until the practice's first run is released."
-    if account.welcome in (EffectState.QUEUED, EffectState.SENDING):
-        return "The Welcome email is queued already and leaves with the next delivery."
-    return ""
-
-
-def register(engine: sa.Engine, practice: str, email: str, *, actor: str, now: datetime) -> None:
-    """Queues one more Welcome email for this address. Source: FAQ 1, "Register".
-
-    Raises FatalError, with the reason, when that would be pointless.
-    """
-    key = email_key(email)
-    with turn(engine, practice) as connection:
-        account = accounts.by_email(connection, practice, [key]).get(key)
-        problem = _pointless(account) if account else "There is no account with this address."
-        if account is None or problem:
-            raise FatalError(problem)
-        action = Action(
-            ActionKind.QUEUE_WELCOME, key, None, REGISTERED_AGAIN, "", email=account.email, account_id=account.id
-        )
-        Applier(connection, practice, run=None, actor=actor, now=now).apply([action])

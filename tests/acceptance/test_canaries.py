@@ -18,7 +18,7 @@ import structlog
 
 from adapter.cli.story import tell_story
 from adapter.errors import AdapterError
-from adapter.jobs.release import register
+from adapter.jobs.register import register
 from adapter.jobs.run import Request
 from adapter.jobs.schedule import JobScheduler
 from adapter.jobs.sync import sync

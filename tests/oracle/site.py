@@ -15,7 +15,8 @@ from adapter.core.plan import Action
 from adapter.errors import DeliveryError, FatalError, RetriableError
 from adapter.jobs.deliver import DeliveryReport, deliver
 from adapter.jobs.practice import Practice
-from adapter.jobs.release import register, release
+from adapter.jobs.register import register
+from adapter.jobs.release import release
 from adapter.jobs.run import Request
 from adapter.jobs.sync import plan, sync
 from adapter.mail import Handed
