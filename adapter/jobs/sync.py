@@ -19,7 +19,7 @@ from adapter.jobs.gather import Gatherer
 from adapter.jobs.practice import Clock, Practice, Transaction
 from adapter.jobs.run import Request, Run, close_run, fail_run, open_run, read_counts
 from adapter.jobs.spool import PlanSpool
-from adapter.store import accounts, facts, findings, runs
+from adapter.store import accounts, facts, findings, leases, runs
 from adapter.store.apply import Applier
 from adapter.store.engine import begin
 from adapter.store.interrupts import allow
@@ -40,12 +40,13 @@ def sync(
     def transaction() -> Any:
         return begin(engine)
 
-    with runs.lease(engine, name, clock()) as owner:
+    with leases.lease(engine, name, clock()) as owner:
         with begin(engine) as connection:
+            runs.close_killed(connection, practice.id, clock())
             run = open_run(connection, practice, request, clock().astimezone(practice.zone))
 
         def alive(connection: sa.Connection) -> None:
-            runs.renew(connection, name, owner, clock())
+            leases.renew(connection, name, owner, clock())
 
         try:
             _gather(run, transaction, progress, alive)

@@ -1,22 +1,17 @@
-"""Runs, watermarks, and the lease that lets one run per practice happen at a time."""
+"""Runs and watermarks of each practice."""
 
-import secrets
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
-from adapter.errors import RetriableError
 from adapter.store import tables as t
-from adapter.store.engine import begin
 from adapter.store.sql import upsert
 
-LEASE = timedelta(minutes=10)
-"""How long a run that stopped renewing its lease keeps others out."""
+KILLED = "It was stopped from outside before it ended. Nothing was half-done: the next run takes up what it read."
 _json = msgspec.json.Encoder().encode
 
 
@@ -53,6 +48,13 @@ def start(connection: sa.Connection, practice: str, kind: str, now: datetime) ->
     key = result.inserted_primary_key
     assert key is not None
     return int(key[0])
+
+
+def close_killed(connection: sa.Connection, practice: str, now: datetime) -> None:
+    """Notes the end of runs that could not say so themselves. Only for who holds the practice's lease."""
+    dead = sa.and_(t.run.c.practice == practice, t.run.c.status == "running")
+    report = _json({"problems": [KILLED]}).decode()
+    connection.execute(sa.update(t.run).where(dead).values(status="failed", finished_at=now, report=report))
 
 
 def finish(
@@ -109,34 +111,3 @@ def save_marks(connection: sa.Connection, practice: str, values: dict[str, datet
         t.watermark,
         [{"practice": practice, "resource_type": name, "at": at} for name, at in sorted(values.items())],
     )
-
-
-@contextmanager
-def lease(engine: sa.Engine, name: str, now: datetime) -> Iterator[str]:
-    """Holds the named lease while the block runs.
-
-    Raises RetriableError when somebody else holds it. A lease that is older than LEASE belonged to a run that died.
-    """
-    owner = secrets.token_hex(8)
-    with begin(engine) as connection:
-        free = sa.and_(t.lease.c.name == name, t.lease.c.until < now)
-        taken = connection.execute(sa.update(t.lease).where(free).values(owner=owner, until=now + LEASE)).rowcount == 1
-        if not taken and connection.execute(sa.select(t.lease.c.name).where(t.lease.c.name == name)).first() is None:
-            connection.execute(sa.insert(t.lease).values(name=name, owner=owner, until=now + LEASE))
-            taken = True
-    if not taken:
-        raise RetriableError(
-            f"Another run of {name.partition(':')[2] or name} is under way. Try again when it has ended."
-        )
-    try:
-        yield owner
-    finally:
-        with begin(engine) as connection:
-            connection.execute(sa.delete(t.lease).where(t.lease.c.name == name, t.lease.c.owner == owner))
-
-
-def renew(connection: sa.Connection, name: str, owner: str, now: datetime) -> None:
-    """Extends a lease that is still ours. Raises RetriableError when it was lost: somebody else is running."""
-    mine = sa.and_(t.lease.c.name == name, t.lease.c.owner == owner)
-    if connection.execute(sa.update(t.lease).where(mine).values(until=now + LEASE)).rowcount != 1:
-        raise RetriableError("This run lost its lease to another one and stops.")

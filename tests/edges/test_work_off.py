@@ -19,7 +19,7 @@ from adapter.jobs.sync import sync
 from adapter.sandbox.ehr import SandboxEhr
 from adapter.sandbox.families import story
 from adapter.settings import load_settings
-from adapter.store import nudges, runs, views
+from adapter.store import leases, nudges, runs, views
 from adapter.store.engine import begin, read
 from tests.acceptance.adapter_cli import opens
 from tests.acceptance.adapter_cli import practice as practice_table
@@ -157,7 +157,7 @@ def test_when_very_many_are_gone_everything_is_read(site: Site) -> None:
 
 def test_while_another_run_has_the_practice_nothing_is_lost_and_no_attempt_is_counted(site: Site) -> None:
     site.told(FATHER, "Patient/okafor-ada")
-    with runs.lease(site.engine, f"run:{HERE}", site.now):
+    with leases.lease(site.engine, f"run:{HERE}", site.now):
         assert not site.work()
     assert site.runs() == [] and site.waiting() == 2 and not site.due()
     site.now += BUSY
