@@ -46,7 +46,11 @@ class FatalError(AdapterError):
 
 
 class RetriableError(AdapterError):
-    """The other side is not well; trying again later may help."""
+    """The other side is not well; trying again later may help, after ``retry_after`` seconds where it says so."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
 
 
 class SourceError(RetriableError):
@@ -56,9 +60,12 @@ class SourceError(RetriableError):
 class DeliveryError(AdapterError):
     """A portal or mail server refused an effect.
 
-    ``permanent`` is True when sending the same thing again cannot succeed.
+    ``permanent`` is True when sending the same thing again cannot succeed; ``code`` is the reason code of the finding
+    that it then makes, where it is a special one; ``retry_after`` is in seconds, where the other side says so.
     """
 
-    def __init__(self, message: str, *, permanent: bool) -> None:
+    def __init__(self, message: str, *, permanent: bool, code: str = "", retry_after: float | None = None) -> None:
         self.permanent = permanent
+        self.code = code
+        self.retry_after = retry_after
         super().__init__(message)

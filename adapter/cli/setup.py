@@ -171,7 +171,7 @@ def migrate(
     ] = None,
 ) -> int:
     """Bring the database up to date after an update of the adapter. Make a backup first."""
-    from adapter.portal.embedded import tables as portal
+    from adapter.portal.embedded import records as portal
     from adapter.settings import config_path, load_settings
     from adapter.store.engine import describe, make_engine
     from adapter.store.migrations import migrate as bring_up

@@ -55,6 +55,8 @@ def sync(
         request = Request(full=full, person=person, trust_clock=trust_clock, actor=actor())
         with progress_bar(name) as progress:
             reports.append(run_sync(built.engine, built.practices[name], request, clock=built.clock, progress=progress))
+        if trust_clock:
+            built.portals[name].trust_clock(built.clock())
     if json:
         print_json(reports[0] if len(reports) == 1 else reports)
     else:

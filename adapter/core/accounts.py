@@ -45,6 +45,7 @@ class Dependent(msgspec.Struct, frozen=True, gc=False):
             self.reason,
             contact.source,
             outcome.is_self,
+            outcome.until if state is GrantState.ACTIVE else None,
         )
 
 

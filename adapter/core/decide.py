@@ -4,7 +4,7 @@ Nothing here reads a clock or a store. Whatever goes wrong in here is a hold, ne
 """
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 import msgspec
 
@@ -14,6 +14,7 @@ from adapter.core.persons import same_person
 from adapter.core.policy import Access, Policy
 from adapter.core.reasons import ELIGIBLE
 from adapter.core.rules import RULES, Case, authority_of, has_ended, is_the_patient
+from adapter.core.until import earlier, open_until
 
 PASSED = "pass"
 INTERNAL_ERROR = "internal-error"
@@ -46,6 +47,8 @@ class Outcome(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     freeze: bool = False
     """Nothing new for anybody on this chart; what stands, stays, but never wider than ``access``."""
     chart_name: str = ""
+    until: datetime | None = None
+    """When time alone will end this, or make it narrower; it counts only where the chart may be opened."""
 
     @property
     def headline(self) -> str:
@@ -82,8 +85,8 @@ def decide_chart(
     """
     try:
         born = earliest_birth(patient.birth_date, now.date()) if patient else None
-        claims = _claims(contacts, policy, now)
-        outcomes = {contact.ref: _outcome(contact, patient, born, claims, policy, now) for contact in contacts}
+        claims, coming = _claims(contacts, policy, now), _coming_claims(contacts, policy, now)
+        outcomes = {contact.ref: _outcome(contact, patient, born, claims, coming, policy, now) for contact in contacts}
         return ChartDecision(outcomes, _review_on(patient, born, contacts, policy, now))
     except Exception:  # whatever went wrong, the answer is a hold, and tomorrow is another day
         held = Outcome(reasons=(INTERNAL_ERROR,), current=True)
@@ -113,6 +116,8 @@ def steps_of(
 
 Claims = tuple[tuple[Contact, ...], ...]
 """The people with a claim to Exclusive Authority, each with the contacts that make it."""
+Coming = tuple[tuple[Contact, datetime], ...]
+"""Claims to Exclusive Authority that begin later, and when."""
 
 
 def _case(
@@ -124,7 +129,13 @@ def _case(
 
 
 def _outcome(
-    contact: Contact, patient: Patient | None, born: date | None, claims: Claims, policy: Policy, now: datetime
+    contact: Contact,
+    patient: Patient | None,
+    born: date | None,
+    claims: Claims,
+    coming: Coming,
+    policy: Policy,
+    now: datetime,
 ) -> Outcome:
     chart_name = patient.name if patient else ""
     try:
@@ -134,9 +145,33 @@ def _outcome(
         if freeze:
             reasons = ("authority-conflict",)
         current = _NOT_CURRENT.isdisjoint(reasons)
-        return Outcome(reasons, case.access or Access.NONE, case.authority, case.is_self, current, freeze, chart_name)
+        until = _until(case, coming) if freeze or not reasons else None
+        access = case.access or Access.NONE
+        return Outcome(reasons, access, case.authority, case.is_self, current, freeze, chart_name, until)
     except Exception:  # fail closed: an error in a rule is a hold
         return Outcome(reasons=(INTERNAL_ERROR,), current=True, chart_name=chart_name)
+
+
+def _until(case: Case, coming: Coming) -> datetime | None:
+    contact, patient = case.contact, case.patient
+    own_mailbox = patient is not None and contact.email_key in patient.emails
+    until = open_until(
+        contact, born=case.born, is_self=case.is_self, own_mailbox=own_mailbox, policy=case.policy, now=case.now
+    )
+    for claim, begins in coming:
+        if not _belongs(contact, (claim,)):
+            until = earlier(until, begins)
+    return until
+
+
+def _coming_claims(contacts: tuple[Contact, ...], policy: Policy, now: datetime) -> Coming:
+    """Who will have a claim to Exclusive Authority once their period begins: then the others' access ends."""
+    found = []
+    for contact in contacts:
+        begins = _moment(starts_at, contact.start, now)
+        if begins is not None and begins > now and _claims_exclusive(contact, policy, begins.astimezone(now.tzinfo)):
+            found.append((contact, begins.astimezone(UTC)))
+    return tuple(found)
 
 
 def _claims(contacts: tuple[Contact, ...], policy: Policy, now: datetime) -> Claims:

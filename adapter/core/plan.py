@@ -9,6 +9,7 @@ from adapter.core.accounts import AccountDecision, Dependent, Member, lost_grant
 from adapter.core.policy import Access
 from adapter.core.reasons import ELIGIBLE, FIRST_RUN
 from adapter.core.state import Account, AccountStatus, EffectState, Grant, GrantState
+from adapter.core.until import WIDTH, earlier
 
 
 class ActionKind(StrEnum):
@@ -36,7 +37,6 @@ _BY_STATE = {
     GrantState.SUSPENDED: ActionKind.SUSPEND_GRANT,
     GrantState.ENDED: ActionKind.END_GRANT,
 }
-_WIDTH = {Access.NONE: 0, Access.LIMITED: 1, Access.FULL: 2}
 _WAITING = frozenset({EffectState.QUEUED, EffectState.HELD})
 
 
@@ -140,7 +140,7 @@ class _Planner:
                 after = _wanted(dependent, before)
             elif before is not None and before.state is not GrantState.ENDED:
                 state, reason = lost_grant(before, contacts_now)
-                after = msgspec.structs.replace(before, state=state, reason=reason, access=Access.NONE)
+                after = msgspec.structs.replace(before, state=state, reason=reason, access=Access.NONE, until=None)
             else:
                 after = None
             if after is None or (before is not None and _same(before, after)):
@@ -230,10 +230,11 @@ def _wanted(dependent: Dependent, before: Grant | None) -> Grant | None:
     state = dependent.fresh if fresh else dependent.standing
     if state is not None:
         return dependent.grant(state)
-    by_age = dependent.member.outcome.access
-    if before is not None and before.state is GrantState.ACTIVE and _WIDTH[by_age] < _WIDTH[before.access]:
-        return msgspec.structs.replace(before, access=by_age)
-    return None
+    if before is None or before.state is not GrantState.ACTIVE:
+        return None
+    outcome = dependent.member.outcome
+    access = outcome.access if WIDTH[outcome.access] < WIDTH[before.access] else before.access
+    return msgspec.structs.replace(before, access=access, until=earlier(before.until, outcome.until))
 
 
 def _same(a: Grant, b: Grant) -> bool:
@@ -244,7 +245,13 @@ def _same(a: Grant, b: Grant) -> bool:
 def _narrows(before: Grant, after: Grant) -> bool:
     if before.state is not GrantState.ACTIVE:
         return False
-    return after.state is not GrantState.ACTIVE or _WIDTH[after.access] < _WIDTH[before.access]
+    if after.state is not GrantState.ACTIVE or WIDTH[after.access] < WIDTH[before.access]:
+        return True
+    return (
+        after.access is before.access
+        and after.until != before.until
+        and earlier(after.until, before.until) == after.until
+    )
 
 
 def _status(current: Account, grants: Mapping[str, Grant], active: list[Grant]) -> AccountStatus:

@@ -239,6 +239,19 @@ _ALL = (
         "Publish again, or change the configuration if the portal is right.",
         finding=Severity.WARNING,
     ),
+    Reason(
+        "portal-refused",
+        "the portal does not take the account",
+        "Correct what the portal names, in Family Contacts or in the portal; the next change delivers it again.",
+        finding=Severity.ERROR,
+    ),
+    Reason(
+        "account-collision",
+        "the portal has an account with this e-mail address that the adapter did not make",
+        "Look in the portal whose account that is: if it is this parent's, adopt it (adapter portal adopt); if not, "
+        f"give each person their own e-mail address {_IN_CONTACTS}.",
+        finding=Severity.ERROR,
+    ),
 )
 
 REASONS = MappingProxyType({reason.code: reason for reason in _ALL})

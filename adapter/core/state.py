@@ -1,5 +1,6 @@
 """The adapter's own values: what an account, a grant and an effect are, and the states they can be in."""
 
+from datetime import datetime
 from enum import StrEnum
 
 import msgspec
@@ -70,6 +71,8 @@ class Grant(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     reason: str
     source: str
     is_self: bool = False
+    until: datetime | None = None
+    """When time alone ends access or makes it narrower; the portal itself opens nothing from then on."""
 
 
 class Account(msgspec.Struct, frozen=True, gc=False):

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from secrets import token_hex
 
 import sqlalchemy as sa
@@ -58,9 +58,18 @@ class Round:
         if self.remaining is not None:
             self.remaining -= number
 
-    def put_off(self, connection: sa.Connection, kind: EffectKind, claimed: list[Claimed], error: str) -> EffectState:
-        """Tries these again later, or gives up on them."""
-        state = outbox.retry(connection, kind, claimed, owner=self.owner, now=self.now(), error=error)
+    def put_off(
+        self,
+        connection: sa.Connection,
+        kind: EffectKind,
+        claimed: list[Claimed],
+        error: str,
+        *,
+        at_least: timedelta = timedelta(),
+    ) -> EffectState:
+        """Tries these again later, not sooner than the other side asks for, or gives up on them."""
+        now = self.now()
+        state = outbox.retry(connection, kind, claimed, owner=self.owner, now=now, error=error, at_least=at_least)
         self.report.add(kind, state, len(claimed))
         self.report.note(error)
         return state

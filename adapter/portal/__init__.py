@@ -1,43 +1,33 @@
 """The patient portal as the adapter sees it: accounts with the charts they may open, and the practice's home page.
 
 A portal is a foreign system. It knows only what was put into it, and what it shows is found out by reading it back.
+Each kind of portal is a folder beside this file, with the same file names: docs/portals.md.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
+from adapter.core.portal import PortalAccount, PortalDependent
 from adapter.core.widget import Widget
 from adapter.errors import DeliveryError
 
-
-class PortalDependent(NamedTuple):
-    """A chart that an account may open now. ``is_self``: the parent's own."""
-
-    patient: str
-    role: str
-    authority: str
-    access: str
-    reason: str
-    since: datetime
-    is_self: bool = False
+__all__ = ["HomePage", "Offers", "Portal", "PortalAccount", "PortalDependent"]
 
 
-class PortalAccount(NamedTuple):
-    """One account. ``key`` is the adapter's id of it and never changes, ``email`` is the username.
+@dataclass(frozen=True, kw_only=True)
+class Offers:
+    """What a portal can do beyond taking accounts. Nobody asks which kind of portal it is."""
 
-    An account that is not ``active`` opens nothing. ``registered_at`` is the portal's own: it is read back, and
-    ignored when the account is put.
-    """
-
-    key: str
-    email: str
-    name: str
-    active: bool
-    status: str
-    dependents: tuple[PortalDependent, ...] = ()
-    registered_at: datetime | None = None
+    registration: bool = False
+    """It tells who has registered."""
+    home_page: bool = False
+    """It shows a payment widget."""
+    bulk: bool = False
+    """It takes many accounts in one request."""
+    until: bool = False
+    """It closes a chart by itself at the moment that came with it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,21 +43,40 @@ class Portal(Protocol):
     """One practice's portal. Every method raises RetriableError when the portal is not well.
 
     ``batch`` is how many accounts it takes in one call, well within a minute. Putting is replacing: a chart that is
-    not among an account's dependents any more cannot be opened any more.
+    not among an account's dependents any more cannot be opened any more. All accounts are those that the adapter made;
+    what else there is in the portal is never touched.
     """
 
     batch: int
 
-    def put_accounts(self, batch: Sequence[PortalAccount]) -> dict[str, DeliveryError]:
-        """Makes these accounts what they should be. Returns those it refused, by key, and why; the others are in."""
+    @property
+    def offers(self) -> Offers:
+        """What it can do."""
         ...
 
-    def get_account(self, key: str) -> PortalAccount | None:
-        """One account as the portal has it."""
+    def put_accounts(
+        self, batch: Sequence[PortalAccount], *, new: Collection[str] = frozenset()
+    ) -> dict[str, DeliveryError]:
+        """Makes these accounts what they should be. Returns those it refused, by key, and why; the others are in.
+
+        ``new`` are the keys of which no delivery has succeeded yet: most likely the portal does not know them.
+        """
+        ...
+
+    def shut(self, key: str) -> None:
+        """The account opens nothing any more; nothing else of it changes. One that is not there is left alone."""
+        ...
+
+    def get_accounts(self, keys: Collection[str]) -> dict[str, PortalAccount]:
+        """These accounts as the portal has them, by key; those that are not there are left out."""
         ...
 
     def accounts(self) -> Iterator[PortalAccount]:
-        """Every account of the practice, by e-mail address."""
+        """Every account of the practice. Read page by page; ends early only by raising."""
+        ...
+
+    def kept(self, account: PortalAccount) -> PortalAccount:
+        """What the portal would show of this account, had it just been put: without what it has no place for."""
         ...
 
     def put_home(self, home: HomePage) -> None:
@@ -76,6 +85,10 @@ class Portal(Protocol):
 
     def get_home(self) -> HomePage | None:
         """The home page as parents see it now; None when none was ever shown."""
+        ...
+
+    def trust_clock(self, now: datetime) -> None:
+        """A human says that this is the time, although a later one was seen: for a portal that goes by our clock."""
         ...
 
     def check(self) -> str:

@@ -98,6 +98,7 @@ def _grants(connection: sa.Connection, ids: Sequence[str]) -> dict[str, dict[str
             row.reason,
             row.source,
             row.is_self,
+            row.until,
         )
     return found
 

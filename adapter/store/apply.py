@@ -37,6 +37,7 @@ _GRANT = (
     "reason",
     "source",
     "is_self",
+    "until",
     "since",
 )
 _EFFECT = ("id", "practice", "kind", "subject", "to", "state", "attempts", "next_at", "run", "created_at")
@@ -53,6 +54,7 @@ class _Terms(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     access: Access
     state: GrantState
     is_self: bool = False
+    until: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -187,14 +189,15 @@ class Applier:
         insert_rows(self.connection, t.welcome, _WELCOME, welcomes)
 
     def _tell_portal(self, changes: _Changes) -> None:
-        """One effect for each account the portal knows or must know; one that is still queued already covers it."""
+        """One effect for each account the portal knows or must know; one that is due at once already covers it."""
         queued: set[str] = set()
         known: set[str] = set()
         for batch in batches(sorted(set(changes.touched) - set(self._ids.values()))):
             mine = sa.and_(t.effect.c.kind == EffectKind.ACCOUNT, t.effect.c.subject.in_(batch))
-            for subject, state in self.connection.execute(sa.select(t.effect.c.subject, t.effect.c.state).where(mine)):
+            columns = (t.effect.c.subject, t.effect.c.state, t.effect.c.attempts)
+            for subject, state, attempts in self.connection.execute(sa.select(*columns).where(mine)):
                 known.add(subject)
-                if state == EffectState.QUEUED:
+                if state == EffectState.QUEUED and attempts == 0:  # one that backs off would keep a revocation waiting
                     queued.add(subject)
         wanted = [
             account
@@ -244,7 +247,8 @@ class Applier:
 
 
 def _terms(grant: Grant) -> _Terms:
-    return _Terms(grant.contact, grant.role, grant.authority, grant.access, grant.state, grant.is_self)
+    terms = (grant.contact, grant.role, grant.authority, grant.access, grant.state, grant.is_self)
+    return _Terms(*terms, grant.until)
 
 
 def _grant_row(account_id: str, grant: Grant) -> _Row:
@@ -260,4 +264,5 @@ def _grant_row(account_id: str, grant: Grant) -> _Row:
         grant.reason,
         grant.source,
         grant.is_self,
+        grant.until,
     )

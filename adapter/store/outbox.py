@@ -19,8 +19,8 @@ MAIL = (EffectKind.WELCOME, EffectKind.NOTICE)
 REPEATABLE = (EffectKind.ACCOUNT, EffectKind.WIDGET)
 LEASE = timedelta(minutes=15)
 """Longer than any one delivery takes: an SMTP conversation has at most ten steps of a minute."""
+LONGEST_REST = timedelta(hours=1)
 INTERRUPTED = "The worker stopped while the mail was being handed over: nobody knows whether it left."
-ANOTHER_DELIVERED = "A later delivery brought the same account up to date."
 _UNSETTLED = (EffectState.QUEUED, EffectState.SENDING, EffectState.FAILED, EffectState.UNKNOWN, EffectState.HELD)
 
 
@@ -135,9 +135,18 @@ def complete(connection: sa.Connection, ids: Sequence[str], *, owner: str, now: 
 
 
 def retry(
-    connection: sa.Connection, kind: EffectKind, claimed: Sequence[Claimed], *, owner: str, now: datetime, error: str
+    connection: sa.Connection,
+    kind: EffectKind,
+    claimed: Sequence[Claimed],
+    *,
+    owner: str,
+    now: datetime,
+    error: str,
+    at_least: timedelta = timedelta(),
 ) -> EffectState:
     """Try these again later, or give up on those that had their chances. ``error`` must be free of PHI.
+
+    ``at_least`` is how long the other side asks to be left alone; an hour at most is kept.
 
     Returns the state the last of them went to: queued or failed.
     """
@@ -151,7 +160,12 @@ def retry(
             state = fail(connection, ids, owner=owner, now=now, error=error)
             continue
         state = EffectState.QUEUED
-        values = {"state": state, "next_at": now + wait, "lease_owner": None, "last_error": error}
+        values = {
+            "state": state,
+            "next_at": now + max(wait, min(at_least, LONGEST_REST)),
+            "lease_owner": None,
+            "last_error": error,
+        }
         _settle(connection, ids, owner, values)
     return state
 
@@ -184,28 +198,6 @@ def _settle(connection: sa.Connection, ids: Sequence[str], owner: str, values: d
         effect.c.state.in_((EffectState.SENDING, EffectState.UNKNOWN)),
     )
     return connection.execute(sa.update(effect).where(*ours).values(lease_until=None, **values)).rowcount if ids else 0
-
-
-def stuck(connection: sa.Connection, *, practice: str, now: datetime) -> dict[str, list[str]]:
-    """Effects of accounts that could not be delivered so far (failed for good, or backing off): ids by account."""
-    mine = sa.select(effect.c.subject, effect.c.id).where(
-        effect.c.practice == practice, effect.c.kind == EffectKind.ACCOUNT, effect.c.attempts > 0
-    )
-    # Two short ranges of the index on (state, next_at), instead of every account there ever was.
-    failed = mine.where(effect.c.state == EffectState.FAILED, effect.c.next_at.is_(None))
-    waiting = mine.where(effect.c.state == EffectState.QUEUED, effect.c.next_at > now)
-    found: dict[str, list[str]] = {}
-    for row in connection.execute(sa.union_all(failed, waiting)):
-        found.setdefault(row.subject, []).append(row.id)
-    return found
-
-
-def supersede(connection: sa.Connection, ids: Sequence[str], *, now: datetime) -> None:
-    """The portal has the current state of these effects' account by a later delivery: they no longer matter."""
-    waiting = effect.c.state.in_((EffectState.FAILED, EffectState.QUEUED))
-    values = {"state": EffectState.CANCELLED, "done_at": now, "next_at": None, "last_error": ANOTHER_DELIVERED}
-    if ids:
-        connection.execute(sa.update(effect).where(effect.c.id.in_(ids), waiting).values(**values))
 
 
 def redo(connection: sa.Connection, ids: Sequence[str], *, owner: str, now: datetime) -> None:

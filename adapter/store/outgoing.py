@@ -33,6 +33,7 @@ class OpenChart(NamedTuple):
     reason: str
     since: datetime
     is_self: bool
+    until: datetime | None
 
 
 class WelcomeRow(NamedTuple):

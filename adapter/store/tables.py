@@ -84,6 +84,7 @@ grant = sa.Table(
     _text("source"),
     sa.Column("is_self", sa.Boolean, nullable=False),
     sa.Column("since", Instant, nullable=False),
+    sa.Column("until", Instant),  # when time alone ends the access or makes it narrower
     sa.Index("ix_grant_patient", "patient"),
     sa.Index("ix_grant_contact", "contact"),
 )

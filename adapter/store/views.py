@@ -41,6 +41,7 @@ def accounts(
                     "reason": grant.reason,
                     "self": grant.is_self,
                     "since": grant.since.isoformat(),
+                    "until": grant.until.isoformat() if grant.until else None,
                     "source": grant.source,
                 }
             )

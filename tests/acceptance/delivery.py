@@ -1,6 +1,6 @@
 """A practice with a store, an embedded portal and a mailer, ready to deliver; and a clock to turn."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.message import EmailMessage
@@ -112,10 +112,12 @@ class PickyPortal(EmbeddedPortal):
     refuses_home: Exception | None = None
     during: Callable[[], None] | None = None
 
-    def put_accounts(self, batch: list[PortalAccount]) -> dict[str, DeliveryError]:  # type: ignore[override]
+    def put_accounts(
+        self, batch: Sequence[PortalAccount], *, new: Collection[str] = frozenset()
+    ) -> dict[str, DeliveryError]:
         if self.during:
             self.during()
-        super().put_accounts([one for one in batch if one.key not in self.refuses])
+        super().put_accounts([one for one in batch if one.key not in self.refuses], new=new)
         return {one.key: self.refuses[one.key] for one in batch if one.key in self.refuses}
 
     def put_home(self, home: HomePage) -> None:

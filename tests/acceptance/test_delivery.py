@@ -49,7 +49,7 @@ def test_a_new_account_reaches_the_portal_and_its_parent_gets_one_welcome(outbou
     add_effect(engine, "e1", EffectKind.ACCOUNT, "a1")
     add_welcome(engine, "w1", "a1")
     assert outbound.deliver() == {"account": {"sent": 1}, "welcome": {"sent": 1}}
-    account = outbound.portal.get_account("a1")
+    account = outbound.portal.get_accounts(["a1"]).get("a1")
     assert account is not None
     assert (account.email, account.active) == ("a1@mail.example", True)
     assert [chart.patient for chart in account.dependents] == ["Patient/a1-0", "Patient/a1-1"]
@@ -99,7 +99,7 @@ def test_what_the_portal_gets_is_the_account_as_it_is_now_however_many_effects_w
         add_grant(connection, "a1", "Patient/ended", GrantState.ENDED)
         add_grant(connection, "a1", "Patient/new")
     assert outbound.deliver() == {"account": {"sent": 3}}
-    account = outbound.portal.get_account("a1")
+    account = outbound.portal.get_accounts(["a1"]).get("a1")
     assert account is not None
     assert [chart.patient for chart in account.dependents] == ["Patient/a1-0", "Patient/new"]
 
@@ -109,7 +109,7 @@ def test_a_suspended_or_closed_account_opens_nothing_in_the_portal(outbound: Out
     add_account(outbound.engine, "a1", status=status)
     add_effect(outbound.engine, "e1", EffectKind.ACCOUNT, "a1")
     outbound.deliver()
-    account = outbound.portal.get_account("a1")
+    account = outbound.portal.get_accounts(["a1"]).get("a1")
     assert account is not None
     assert (account.active, account.status, account.dependents) == (False, status, ())
 
@@ -194,7 +194,7 @@ def test_a_portal_so_slow_that_another_worker_took_over_is_given_the_current_sta
 
     portal.during = take_over
     outbound.deliver()
-    account = portal.get_account("a1")
+    account = portal.get_accounts(["a1"]).get("a1")
     assert account is not None
     assert (account.active, account.status) == (False, AccountStatus.CLOSED)
     assert states(outbound.engine) == {"e1": EffectState.SENT}

@@ -1,5 +1,6 @@
 """What each reason does to a grant: a new one, an existing one, and one that no contact supports any more."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -69,6 +70,7 @@ def test_a_grant_says_who_may_see_what_and_why() -> None:
         ACTIVE,
         "eligible",
         "RelatedPerson/anna-mia/_history/1",
+        until=datetime(2037, 5, 4, 4, tzinfo=UTC),  # midnight in New York on Mia's eighteenth birthday
     )
 
 

@@ -246,13 +246,15 @@ class Judge:
                 self.disagree("mail-names-a-child", chart["id"])
 
     def judge_portal(self) -> None:
-        """After a delivery that worked, the portal opens exactly what the store says."""
+        """After a delivery that worked, the portal opens exactly what the store says, as long as it says."""
+        self.site.portal_time = max(self.site.portal_time, self.site.now)
         keys = Snapshot.of(self.site)
         shut = {row.id for row in keys.accounts if row.status in SHUT}
         wanted = {
             (row.account_id, row.patient, row.access)
             for row in keys.grants
             if row.state == "active" and row.account_id not in shut
+            if row.until is None or row.until > self.site.portal_time
         }
         opens = self.site.portal_opens()
         if opens != wanted:

@@ -81,6 +81,8 @@ class Site:
         config = folder / "config.toml"
         config.write_text(CONFIG.format(folder=folder, id=PRACTICE, zone=ZONE, policy=policy))
         self.now = start
+        self.portal_time = start
+        """The latest time the portal has seen: what has closed by then stays closed."""
         self.ehr = Ehr()
         self.courier = Courier()
         self.app: App = build(load_settings(config), folder, clock=lambda: self.now)
@@ -151,10 +153,13 @@ class Site:
             return list(connection.execute(sa.select(table)).all())
 
     def portal_opens(self) -> set[tuple[str, str, str]]:
-        """Account, chart and access, as parents find them in the portal."""
+        """Account, chart and access, as parents find them in the portal when they ask now."""
         portal = self.app.portals[PRACTICE]
         assert isinstance(portal, EmbeddedPortal)
-        return {(one.key, chart.patient, chart.access) for one in portal.accounts() for chart in one.dependents}
+        asked = [(one.key, chart.patient) for one in portal.accounts() for chart in one.dependents]
+        given = {(key, patient, str(portal.may_open(key, patient, self.now))) for key, patient in asked}
+        self.portal_time = max(self.portal_time, self.now)
+        return {(key, patient, access) for key, patient, access in given if access != "none"}
 
     def close(self) -> None:
         self.engine.dispose()

@@ -51,9 +51,9 @@ def place(engine: sa.Engine) -> Place:
 def test_what_was_put_is_what_parents_can_open(place: Place) -> None:
     portal: Portal = place.portal()
     assert portal.put_accounts([ANA, LUIS]) == {}
-    assert portal.get_account("a1") == ANA
+    assert portal.get_accounts(["a1"]).get("a1") == ANA
     assert list(portal.accounts()) == [ANA, LUIS]
-    assert portal.get_account("nobody") is None
+    assert portal.get_accounts(["nobody"]).get("nobody") is None
     assert "2 accounts" in portal.check()
 
 
@@ -61,7 +61,7 @@ def test_a_grant_that_ended_is_gone_at_once(place: Place) -> None:
     portal = place.portal()
     portal.put_accounts([ANA])
     portal.put_accounts([ANA._replace(dependents=(SECOND,))])
-    found = portal.get_account("a1")
+    found = portal.get_accounts(["a1"]).get("a1")
     assert found is not None
     assert found.dependents == (SECOND,)
 
@@ -70,7 +70,7 @@ def test_an_account_that_is_not_active_opens_nothing_whatever_was_put(place: Pla
     portal = place.portal()
     portal.put_accounts([ANA])
     portal.put_accounts([ANA._replace(active=False, status="suspended")])
-    found = portal.get_account("a1")
+    found = portal.get_accounts(["a1"]).get("a1")
     assert found is not None
     assert (found.active, found.dependents) == (False, ())
 
@@ -98,7 +98,7 @@ def test_registering_is_the_portals_own_and_survives_updates(place: Place) -> No
     assert not portal.mark_registered("a2", NOW)
     assert not portal.mark_registered("nobody", NOW)
     portal.put_accounts([ANA._replace(name="Ana M. Rivera", registered_at=None)])
-    found = portal.get_account("a1")
+    found = portal.get_accounts(["a1"]).get("a1")
     assert found is not None
     assert (found.name, found.registered_at) == ("Ana M. Rivera", NOW)
 
@@ -109,7 +109,7 @@ def test_practices_share_a_database_and_see_nothing_of_each_other(place: Place) 
     here.put_home(HomePage(practice="main-street", revision=1, widget=OLD))
     place.clock.at += timedelta(hours=1)
     assert list(there.accounts()) == []
-    assert there.get_account("a1") is None
+    assert there.get_accounts(["a1"]).get("a1") is None
     assert there.get_home() is None
     assert not there.mark_registered("a1", NOW)
 
