@@ -100,11 +100,19 @@ def test_a_sync_that_is_killed_half_way_leaves_nothing_half_done(adapter: Adapte
         _wait_for_rows(adapter)
         process.kill()
     assert adapter.accounts() == []
-    busy = adapter.run("sync")
-    assert busy.code == 1 and "under way" in busy.err  # until its lease ends
-    with sqlite3.connect(adapter.folder / "var" / "adapter.db") as connection:
-        connection.execute("UPDATE lease SET until = '2020-01-01T00:00:00.000000Z'")
-    assert adapter.sync()["changes"]["open-account"] == 3000
+    assert adapter.sync()["changes"]["open-account"] == 3000, "its lease keeps nobody out: its process is dead"
+    killed = adapter.json("runs")[-1]
+    assert killed["status"] == "failed" and "stopped from outside" in killed["problems"][0]
+
+
+def test_a_second_sync_waits_for_the_first_to_end(adapter: Adapter) -> None:
+    adapter.json("accounts")
+    adapter.export([chart(f"k{number}") for number in range(20_000)])
+    with adapter.start("sync") as process:
+        _wait_for_rows(adapter)
+        busy = adapter.run("sync")
+        process.kill()
+    assert busy.code == 1 and "under way" in busy.err
 
 
 def test_ctrl_c_stops_with_one_line(adapter: Adapter) -> None:
