@@ -34,9 +34,11 @@ types: $(VENV)/.installed-dev ## Check types, strictly
 bench: $(VENV)/.installed-dev ## Measure speed and memory, as ratios inside one run
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-docs: $(VENV)/.installed-dev ## Write docs/commands.md and docs/ehr-faults.md again from what they describe
+docs: $(VENV)/.installed-dev ## Write again what is written from the code: commands, faults, permissions, sentences to translate
 	@$(BIN)/python docs/write_commands.py
 	@$(BIN)/python docs/write_faults.py
+	@$(BIN)/python docs/write_words.py
+	@$(BIN)/python docs/write_permissions.py
 
 # The virtual environment is made once, and installed into again only when what it depends on changed.
 $(VENV)/bin/python:

@@ -32,6 +32,8 @@ class WebSettings(Section):
     """0 takes any free one."""
     allowed_hosts: tuple[str, ...] = ()
     """Names in the Host header that are answered, beside this machine's own and those of every ``public_url``."""
+    public_url: WebUrl | None = None
+    """The service as people reach it, through a server that speaks https; cookies are then for https alone."""
     healthy_minutes: int = Field(default=60, ge=1, le=7 * 24 * 60)
     """How old a practice's last complete run may be before /healthz says that something is wrong."""
 

@@ -50,6 +50,24 @@ def begin(engine: sa.Engine) -> Iterator[sa.Connection]:
 
 
 @contextmanager
+def begin_at_once(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """Like ``begin``, for what is not worth waiting for: on SQLite it raises RetriableError when another one writes."""
+    with _translated(engine), _connected(engine) as connection:
+        if engine.dialect.name != "sqlite":
+            with connection.begin():
+                yield connection
+            return
+        driver: Any = connection.connection.dbapi_connection
+        usual = driver.execute("PRAGMA busy_timeout").fetchone()[0]
+        driver.execute("PRAGMA busy_timeout = 50")
+        try:
+            with connection.begin():
+                yield connection
+        finally:
+            driver.execute(f"PRAGMA busy_timeout = {usual}")
+
+
+@contextmanager
 def read(engine: sa.Engine) -> Iterator[sa.Connection]:
     """One snapshot: every query inside sees the same moment, and writing is refused. Raises like ``begin``."""
     if engine.dialect.name == "sqlite":

@@ -149,6 +149,7 @@ def _interrupt(connection: sa.Connection, now: datetime) -> None:
     connection.execute(sa.update(t.run).where(t.run.c.status == "running").values(**ended))
     connection.execute(sa.update(t.practice).values(released_at=None, rules_hash=None))
     connection.execute(sa.delete(t.lease))
+    connection.execute(sa.delete(t.session))  # whoever was signed in then may have been removed since
 
 
 def _tell_portal(connection: sa.Connection, now: datetime) -> None:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from adapter.store.columns import Instant, metadata
 from adapter.store.columns import text as _text
+from adapter.store.staff_tables import person, person_role, session, sign_in_attempt
 
 practice = sa.Table(
     "practice",
@@ -248,9 +249,13 @@ __all__ = [
     "metadata",
     "nudge",
     "patient",
+    "person",
+    "person_role",
     "practice",
     "push_channel",
     "run",
+    "session",
+    "sign_in_attempt",
     "watermark",
     "welcome",
     "widget_revision",

@@ -1,49 +1,89 @@
-"""``make_app(app)``: the one place that puts the service's pages together, behind the same guards."""
+"""``make_app(app)``: the one place that puts the service's routes together, behind the same guards."""
 
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from adapter.bootstrap import App
+from adapter.errors import AdapterError
 from adapter.settings import Settings
-from adapter.web import health, notify
+from adapter.web import glass, health, notify, practices, sign_in, static
+from adapter.web.guard import Guard, doors
 from adapter.web.headers import SECURITY_HEADERS, SecurityHeaders
+from adapter.web.pages import Pages
+from adapter.web.permissions import ROUTES
+from adapter.web.refusals import Refusals
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1", "[::1]")
 
 
 def make_app(app: App) -> FastAPI:
-    """The web application of an assembled adapter: every route, no documentation pages, errors as one line of JSON.
+    """The web application of an assembled adapter: every route, and no documentation pages.
 
     A request with a Host that is not ours is refused (a page elsewhere cannot reach this machine through a name of its
-    own, "DNS rebinding"); every answer carries the security headers. Raises ConfigError for a secret that is missing.
+    own, "DNS rebinding"); every answer carries the security headers. Raises ConfigError for a secret that is missing,
+    LookupError for a route without a row in the table of permissions.
     """
     web = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    web.include_router(health.make_router(app))
-    web.include_router(notify.make_router(app))
+    refusals = Refusals(pages := Pages(app))
+    routers = make_routers(app, pages)
+    for router in routers:
+        web.include_router(router)
+    web.add_middleware(
+        Guard,
+        doors=doors((route for router in routers for route in router.routes), ROUTES),
+        authenticate=(sign_in.by_session(app),),
+        settings=app.settings,
+        refusals=refusals,
+    )
     web.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts(app.settings)), www_redirect=False)
     web.add_middleware(SecurityHeaders)  # added last: it stands around everything above
-    web.add_exception_handler(HTTPException, _told)
-    web.add_exception_handler(Exception, _broken)
+    _tell_errors(web, refusals)
     return web
+
+
+def make_routers(app: App, pages: Pages) -> list[APIRouter]:
+    """Every route that the service has."""
+    return [
+        health.make_router(app),
+        notify.make_router(app),
+        static.make_router(),
+        sign_in.make_router(app, pages),
+        practices.make_router(app, pages),
+        glass.make_router(app, pages),
+    ]
 
 
 def hosts(settings: Settings) -> Iterable[str]:
     """The names in a Host header that mean this service."""
     addresses = [practice.push.public_url for practice in settings.practice if practice.push]
-    public = [urlsplit(address).hostname or "" for address in addresses if address]
+    public = [urlsplit(address).hostname or "" for address in (settings.web.public_url, *addresses) if address]
     return dict.fromkeys([*LOCAL_NAMES, settings.web.host, *settings.web.allowed_hosts, *filter(None, public)])
 
 
-async def _told(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
+def _tell_errors(web: FastAPI, refusals: Refusals) -> None:
+    async def told(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return refusals.told(request, error.status_code, str(error.detail), **(error.headers or {}))
 
+    async def invalid(request: Request, _: Exception) -> Response:
+        return refusals.told(request, 422, "The address or the form holds something that cannot be.")
 
-async def _broken(_: Request, __: Exception) -> Response:
-    """Starlette answers this one outside of every middleware, so the headers are put here."""
-    return JSONResponse({"error": "Something went wrong here."}, 500, headers=SECURITY_HEADERS)
+    async def ours(request: Request, _: Exception) -> Response:
+        return refusals.busy(request)
+
+    async def broken(request: Request, _: Exception) -> Response:
+        """Starlette answers this one outside of every middleware, so the headers are put here."""
+        answer = refusals.broken(request)
+        for name, value in SECURITY_HEADERS.items():
+            answer.headers.setdefault(name, value)
+        return answer
+
+    web.add_exception_handler(HTTPException, told)
+    web.add_exception_handler(RequestValidationError, invalid)
+    web.add_exception_handler(AdapterError, ours)
+    web.add_exception_handler(Exception, broken)

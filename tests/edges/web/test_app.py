@@ -2,6 +2,7 @@
 
 import http.client
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -91,20 +92,20 @@ def test_every_answer_carries_the_security_headers(door: Door, path: str) -> Non
 
 
 def test_an_answer_that_breaks_carries_them_too_and_tells_nothing(tmp_path: Path) -> None:
-    with serving(tmp_path) as door:
-        web = make_app(door.app)
+    def broken() -> datetime:
+        raise RuntimeError("Canary")
 
-        @web.get("/broken")
-        def broken() -> None:
-            raise RuntimeError("Canary")
+    with serving(tmp_path) as door, WebServer(make_app(replace(door.app, clock=broken)), WebSettings(port=0)) as server:
+        for accept, told in (
+            ("*/*", '{"error":"Something went wrong here."}'),
+            ("text/html", "Something went wrong here."),
+        ):
+            answer = requests.get(f"{server.address}/sign-in", headers={"Accept": accept}, timeout=10)
+            assert (answer.status_code, answer.text) == (500, told)
+            assert {name: answer.headers.get(name) for name in SECURITY_HEADERS} == SECURITY_HEADERS
 
-        with WebServer(web, WebSettings(port=0)) as server:
-            answer = requests.get(f"{server.address}/broken", timeout=10)
-    assert (answer.status_code, answer.json()) == (500, {"error": "Something went wrong here."})
-    assert {name: answer.headers.get(name) for name in SECURITY_HEADERS} == SECURITY_HEADERS
 
-
-@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/", "/healthz/"])
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/healthz/", "/p", "/p/"])
 def test_there_are_no_other_pages(door: Door, path: str) -> None:
     answer = _get(door, path)
     assert (answer.status_code, answer.json()) == (404, {"error": "Not Found"})

@@ -1,0 +1,53 @@
+"""The one table of who may use which route. A route that is not in it does not exist: the service refuses to start.
+
+A role counts at the practice that the path names (``{practice}``); where the path names none, somebody needs that role
+at one practice at least, and the route looks at no other practices than those (``Caller.practices``).
+"""
+
+from enum import StrEnum
+from types import MappingProxyType
+
+from adapter.core.staff import StaffRole
+
+
+class Need(StrEnum):
+    """What it takes to use a route."""
+
+    NOTHING = "nothing"
+    """Open to everybody who reaches the service."""
+    SECRET = "a secret of its own"  # noqa: S105 - says so, is none
+    """The route itself checks what the caller brings."""
+    SIGNED_IN = "signed in"
+    """Any role at any practice."""
+    VIEWER = "viewer"
+    RECONCILER = "reconciler"
+    ADMIN = "admin"
+
+    @property
+    def role(self) -> StaffRole | None:
+        """The role that is needed, where one is."""
+        return StaffRole(self.value) if self.value in [role.value for role in StaffRole] else None
+
+
+ROUTES = MappingProxyType(
+    {
+        "GET /healthz": Need.NOTHING,
+        "GET /readyz": Need.NOTHING,
+        "GET /static/{name}": Need.NOTHING,
+        "POST /notify/{practice}": Need.SECRET,
+        "PUT /notify/{practice}": Need.SECRET,
+        "POST /notify/{practice}/{rest:path}": Need.SECRET,
+        "PUT /notify/{practice}/{rest:path}": Need.SECRET,
+        "DELETE /notify/{practice}/{rest:path}": Need.SECRET,
+        # Signing in and out
+        "GET /sign-in": Need.NOTHING,
+        "POST /sign-in": Need.NOTHING,
+        "POST /sign-out": Need.SIGNED_IN,
+        "POST /language": Need.NOTHING,
+        # Pages
+        "GET /": Need.SIGNED_IN,
+        "GET /p/{practice}/break-glass": Need.VIEWER,
+        "POST /p/{practice}/break-glass": Need.VIEWER,
+        "POST /p/{practice}/mend-glass": Need.VIEWER,
+    }
+)
