@@ -105,16 +105,6 @@ def test_a_sync_that_is_killed_half_way_leaves_nothing_half_done(adapter: Adapte
     assert killed["status"] == "failed" and "stopped from outside" in killed["problems"][0]
 
 
-def test_a_second_sync_waits_for_the_first_to_end(adapter: Adapter) -> None:
-    adapter.json("accounts")
-    adapter.export([chart(f"k{number}") for number in range(20_000)])
-    with adapter.start("sync") as process:
-        _wait_for_rows(adapter)
-        busy = adapter.run("sync")
-        process.kill()
-    assert busy.code == 1 and "under way" in busy.err
-
-
 def test_ctrl_c_stops_with_one_line(adapter: Adapter) -> None:
     adapter.json("accounts")
     adapter.export([chart(f"k{number}") for number in range(20_000)])
