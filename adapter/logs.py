@@ -51,7 +51,7 @@ RUN_WORDS = frozenset(
 )
 STATES = (AccountStatus, GrantState, EffectState, WidgetState)
 RESOURCE_TYPES = frozenset({"Bundle", "CapabilityStatement", "Group", "OperationOutcome", "Patient", "RelatedPerson"})
-JOBS = frozenset({"sync", "reconcile", "deliver", "widgets", "review", "push"})
+JOBS = frozenset({"sync", "reconcile", "deliver", "widgets", "review", "compare", "push"})
 LEVELS = frozenset({"debug", "info", "warning", "error", "critical"})
 _LOGGER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*){0,6}")
 

@@ -31,6 +31,8 @@ class JobName(StrEnum):
     """Look whether the published payment widget is live and unchanged."""
     REVIEW = "review"
     """Decide again whose birthday or period makes a difference today."""
+    COMPARE = "compare"
+    """Read back what the portal has, and compare it with what was decided."""
     PUSH = "push"
     """Read again what the EHR's notifications named; the service does it by itself as soon as something waits."""
 

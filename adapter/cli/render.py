@@ -123,7 +123,10 @@ def show_accounts(found: list[dict[str, Any]], email: str | None) -> None:
         return
     for account in found:
         line = Text.assemble((account["email"], "bold"), f"  {account['name']} · ", styled(account["status"]))
-        out.print(line.append(" · Welcome ").append_text(styled(account["welcome"]["status"])))
+        line.append(" · Welcome ").append_text(styled(account["welcome"]["status"]))
+        if account["portal"]["locked"]:
+            line.append(" · locked in the portal", "yellow")
+        out.print(line)
         for dependent in account["dependents"]:
             whose = ", self" if dependent["self"] else ""
             why = f" · {dependent['reason']}" if dependent["state"] != "active" else f" · {dependent['access']}"

@@ -197,7 +197,8 @@ def register(
     from adapter.jobs.register import register as again
 
     built = load(context)
-    found = [look(built.engine, name, email) for name in chosen(built, practice)]
+    zones = {name: built.practices[name].zone for name in chosen(built, practice)}
+    found = [look(built.engine, name, email, built.clock().astimezone(zone)) for name, zone in zones.items()]
     found = [one for one in found if one.account is not None] or found[:1]
     if len(found) > 1:
         tell(f"{email} has accounts at {', '.join(one.practice for one in found)}. Say which with --practice.")

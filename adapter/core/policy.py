@@ -44,3 +44,5 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """When a published widget that is not live yet becomes a finding."""
     republish_drift: bool = False
     """Publish our widget again when somebody changed it in the portal."""
+    repair_portal: bool = False
+    """Put back what is missing or different in the portal. What it opens too much is taken away in any case."""

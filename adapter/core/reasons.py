@@ -239,6 +239,34 @@ _ALL = (
         "Publish again, or change the configuration if the portal is right.",
         finding=Severity.WARNING,
     ),
+    Reason("portal-drift", "the portal shows something else than was decided", ""),
+    Reason("registered", "the parent has registered in the portal", ""),
+    Reason(
+        "portal-extra",
+        "the portal opens more than was decided",
+        "Nothing to do: it was taken away again. Ask who gives access in the portal by hand, if it happens again.",
+        finding=Severity.ERROR,
+    ),
+    Reason(
+        "portal-orphan",
+        "the portal has accounts of the adapter that nothing was decided about",
+        "Check that store.url in config.toml is this practice's database; if it is, close them: "
+        "adapter portal compare --repair.",
+        finding=Severity.ERROR,
+    ),
+    Reason(
+        "portal-missing",
+        "the portal does not have the account, or opens less than was decided",
+        "If nobody closed it on purpose, put it back: adapter portal compare --repair. A parent whose account was "
+        "deleted then needs a new Welcome email (Register).",
+        finding=Severity.WARNING,
+    ),
+    Reason(
+        "portal-changed",
+        "the portal has another name, address or wording than the chart",
+        "Correct Family Contacts if the portal is right; if not, put it back: adapter portal compare --repair.",
+        finding=Severity.INFO,
+    ),
     Reason(
         "portal-refused",
         "the portal does not take the account",

@@ -12,6 +12,8 @@ from adapter.core.state import Account, AccountStatus, EffectState, Grant
 
 RESEND = "If it did not arrive, check the spam folder and the e-mail address, then send it again with Register."
 
+NOT_NEEDED = "A new Welcome email is not needed; a forgotten password is reset in the portal."
+
 
 class WelcomeView(msgspec.Struct, frozen=True):
     """The latest Welcome email of an account and what became of it."""
@@ -36,11 +38,7 @@ class Row(msgspec.Struct, frozen=True):
 
 def welcomed(name: str, account: Account, welcome: WelcomeView | None, now: datetime) -> tuple[str, str, str]:
     if account.status is AccountStatus.REGISTERED:
-        return (
-            f"{name} is registered in the portal",
-            ELIGIBLE,
-            "A new Welcome email is not needed; a forgotten password is reset in the portal.",
-        )
+        return f"{name} {has_registered(account, now)}", ELIGIBLE, NOT_NEEDED
     if welcome is None:
         return (
             f"{name} has an account; the Welcome email is queued by the next sync",
@@ -83,6 +81,14 @@ def welcomed(name: str, account: Account, welcome: WelcomeView | None, now: date
         "welcome-queued",
         "Nothing to do; it leaves within minutes.",
     )
+
+
+def has_registered(account: Account, now: datetime) -> str:
+    """When somebody registered, as far as it is known; in the time zone of ``now``."""
+    if account.registered_at is None:
+        return "is registered in the portal"
+    at = account.registered_at.astimezone(now.tzinfo)
+    return f"registered in the portal on {at.day} {at:%B %Y}"
 
 
 def because_of(row: Row, code: str) -> str:

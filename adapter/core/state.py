@@ -91,3 +91,4 @@ class Account(msgspec.Struct, frozen=True, gc=False):
     generation: int = 0
     """How many Welcome emails there have been."""
     registered: bool = False
+    registered_at: datetime | None = None

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from adapter.core.email import email_key
 from adapter.core.plan import Action, ActionKind
+from adapter.core.sentences import NOT_NEEDED, has_registered
 from adapter.core.state import Account, EffectState, GrantState
 from adapter.errors import FatalError
 from adapter.store import accounts
@@ -28,8 +29,11 @@ class Registration:
     problem: str = ""
 
 
-def look(engine: sa.Engine, practice: str, email: str) -> Registration:
-    """Looks whether sending the Welcome email to this address again makes sense. Changes nothing."""
+def look(engine: sa.Engine, practice: str, email: str, now: datetime) -> Registration:
+    """Looks whether sending the Welcome email to this address again makes sense. Changes nothing.
+
+    ``now`` is in the practice's time zone.
+    """
     key = email_key(email)
     with read(engine) as connection:
         account = accounts.by_email(connection, practice, [key]).get(key)
@@ -38,14 +42,14 @@ def look(engine: sa.Engine, practice: str, email: str) -> Registration:
         latest = accounts.latest_welcomes(connection, [account.id]).get(account.id)
     sent_count = latest["sent_count"] if latest else 0
     last_sent_at = latest["last_sent_at"] if latest else None
-    return Registration(practice, account, sent_count, last_sent_at, _pointless(account))
+    return Registration(practice, account, sent_count, last_sent_at, _pointless(account, now))
 
 
-def _pointless(account: Account) -> str:
+def _pointless(account: Account, now: datetime) -> str:
     if not any(grant.state is GrantState.ACTIVE for grant in account.grants.values()):
         return "The account may open no chart, so a Welcome email would lead nowhere."
     if account.registered:
-        return "The parent has registered already: a forgotten password is reset in the portal."
+        return f"{account.name or 'The parent'} {has_registered(account, now)}. {NOT_NEEDED}"
     if account.welcome is EffectState.HELD:
         return "The Welcome email is held until the practice's first run is released."
     if account.welcome in (EffectState.QUEUED, EffectState.SENDING):
@@ -61,7 +65,7 @@ def register(engine: sa.Engine, practice: str, email: str, *, actor: str, now: d
     key = email_key(email)
     with turn(engine, practice) as connection:
         account = accounts.by_email(connection, practice, [key]).get(key)
-        problem = _pointless(account) if account else "There is no account with this address."
+        problem = _pointless(account, now) if account else "There is no account with this address."
         if account is None or problem:
             raise FatalError(problem)
         action = Action(

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 
 from adapter.core.widget import Widget
+from adapter.jobs.accounts import deliver_accounts
+from adapter.jobs.compare import compare_portal
 from adapter.jobs.deliver import DeliveryReport, PracticeMail, deliver, deliver_widgets
 from adapter.jobs.nudges import work_off
 from adapter.jobs.practice import Practice
@@ -62,6 +64,26 @@ def deliver_home_page(app: Assembled, practice: str) -> dict[str, Any]:
     return _shape(work.report)
 
 
+def read_back(app: Assembled, practice: str, *, actor: str = "schedule", insist: bool = False) -> dict[str, Any]:
+    """Compares the practice's portal with what was decided, and delivers the repairs at once.
+
+    The shape of ``adapter portal compare --json``: the comparison, and what was delivered.
+    """
+    found = compare_portal(
+        app.engine,
+        practice=practice,
+        portal=app.portals[practice],
+        repair=app.practices[practice].policy.repair_portal,
+        now=app.clock,
+        actor=actor,
+        insist=insist,
+    )
+    work = Round(app.engine, app.clock, None)
+    if found.counts["repaired"]:
+        deliver_accounts(work, practice, app.portals[practice])
+    return found.to_json() | _shape(work.report)
+
+
 def _shape(report: DeliveryReport) -> dict[str, Any]:
     return {"delivered": {kind: dict(counts) for kind, counts in report.counts.items()}, "problems": report.problems}
 
@@ -80,6 +102,9 @@ def run_job(app: Assembled, practice: str, job: JobName) -> None:
             policy=app.practices[practice].policy,
             now=app.clock,
         )
+        return
+    if job is JobName.COMPARE:
+        read_back(app, practice)
         return
     if job is JobName.PUSH:
         if work_off(app.engine, app.practices[practice], clock=app.clock):

@@ -41,6 +41,7 @@ class PolicySettings(Section):
     welcome_link_hours: int = Field(default=48, ge=1, le=24 * 30)
     widget_late_minutes: int = Field(default=60, ge=15, le=7 * 24 * 60)
     republish_drift: bool = False
+    repair_portal: bool = False
 
     @model_validator(mode="after")
     def _bands_never_widen(self) -> Self:

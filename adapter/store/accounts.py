@@ -80,6 +80,7 @@ def _load(connection: sa.Connection, practice: str, column: sa.Column[str], valu
                     EffectState(welcome["state"]) if welcome else None,
                     welcome["generation"] if welcome else 0,
                     row["registered_at"] is not None,
+                    row["registered_at"],
                 )
             )
     return accounts

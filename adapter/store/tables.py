@@ -129,6 +129,16 @@ welcome = sa.Table(
     sa.UniqueConstraint("account_id", "generation"),
 )
 
+sighting = sa.Table(  # what the portal was seen to have
+    "sighting",
+    metadata,
+    _text("account_id", sa.ForeignKey("account.id"), primary_key=True),
+    _text("practice"),
+    sa.Column("seen_at", Instant, nullable=False),
+    sa.Column("locked", sa.Boolean, nullable=False),
+    sa.Column("last_sign_in", Instant),
+)
+
 _OPEN = sa.text("closed_at IS NULL")
 
 finding = sa.Table(
@@ -255,6 +265,7 @@ __all__ = [
     "push_channel",
     "run",
     "session",
+    "sighting",
     "sign_in_attempt",
     "watermark",
     "welcome",

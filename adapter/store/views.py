@@ -1,6 +1,7 @@
 """Accounts as people and programs look at them: the shape of ``adapter accounts --json``."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -41,16 +42,22 @@ def accounts(
                     "reason": grant.reason,
                     "self": grant.is_self,
                     "since": grant.since.isoformat(),
-                    "until": grant.until.isoformat() if grant.until else None,
+                    "until": _iso(grant.until),
                     "source": grant.source,
                 }
             )
         welcomes = latest_welcomes(connection, ids)
-        shown += [_account(dict(row), dependents.get(row["id"], []), welcomes.get(row["id"])) for row in batch]
+        seen = sa.select(t.sighting).where(t.sighting.c.account_id.in_(ids))
+        sightings = {row["account_id"]: dict(row) for row in connection.execute(seen).mappings()}
+        for row in batch:
+            of_row = (dependents.get(row["id"], []), welcomes.get(row["id"]), sightings.get(row["id"], {}))
+            shown.append(_account(dict(row), *of_row))
     return shown
 
 
-def _account(row: dict[str, Any], dependents: list[dict[str, Any]], welcome: dict[str, Any] | None) -> dict[str, Any]:
+def _account(
+    row: dict[str, Any], dependents: list[dict[str, Any]], welcome: dict[str, Any] | None, seen: dict[str, Any]
+) -> dict[str, Any]:
     sent_at = welcome["last_sent_at"] if welcome else None
     return {
         "practice": row["practice"],
@@ -61,7 +68,17 @@ def _account(row: dict[str, Any], dependents: list[dict[str, Any]], welcome: dic
         "welcome": {
             "status": welcome["state"] if welcome else "none",
             "sent_count": welcome["sent_count"] if welcome else 0,
-            "last_sent_at": sent_at.isoformat() if sent_at else None,
+            "last_sent_at": _iso(sent_at),
             "last_error": welcome["last_error"] if welcome else None,
         },
+        "portal": {
+            "registered_at": _iso(row["registered_at"]),
+            "seen_at": _iso(seen.get("seen_at")),
+            "locked": bool(seen.get("locked")),
+            "last_sign_in": _iso(seen.get("last_sign_in")),
+        },
     }
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None

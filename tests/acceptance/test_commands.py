@@ -138,7 +138,7 @@ def test_check_has_a_line_for_everything_and_the_next_times(adapter: Adapter) ->
     assert {"database", "mail", "main-street: mapping", "main-street: portal"} <= set(whats)
     assert all(line["ok"] for line in document["checks"])
     jobs = {entry["job"] for entry in document["next"]}
-    assert jobs == {"sync", "reconcile", "deliver", "widgets", "review"}
+    assert jobs == {"sync", "reconcile", "deliver", "widgets", "compare", "review"}
     times = [entry["next"] for entry in document["next"]]
     assert times == sorted(times)
     text = adapter.run("check").out

@@ -22,6 +22,7 @@ def test_the_default_schedule_does_every_job(tmp_path: Path) -> None:
         Entry(job=JobName.RECONCILE, at=time(2, 30)),
         Entry(job=JobName.DELIVER, every=timedelta(minutes=1)),
         Entry(job=JobName.WIDGETS, every=timedelta(minutes=5)),
+        Entry(job=JobName.COMPARE, every=timedelta(hours=1)),
         Entry(job=JobName.REVIEW, at=time(0, 10)),
     )
 
@@ -69,7 +70,7 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
     ]
     assert {fault.file for fault in faults} == {str(tmp_path / "clinic.toml")}
     assert all(fault.problem and fault.remedy for fault in faults)
-    assert "sync, reconcile, deliver, widgets, review, push" in str(caught.value)
+    assert "sync, reconcile, deliver, widgets, review, compare, push" in str(caught.value)
 
 
 @pytest.mark.parametrize(
