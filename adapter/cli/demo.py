@@ -55,8 +55,12 @@ def demo(
 def _demo(folder: Path, families: int, port: int, *, stays: bool, kept: bool) -> int:
     from adapter.cli.story import tell_story
     from adapter.sandbox.demo import running_demo
+    from adapter.web import WebServer, make_app
 
-    with running_demo(folder, families=families, port=port) as running:
+    with (
+        running_demo(folder, families=families, port=port) as running,
+        WebServer(make_app(running.app), running.app.settings.web),
+    ):
         tell_story(running, stays=stays, kept=kept)
         return DONE if not stays or _stay(running) else FAILED
 

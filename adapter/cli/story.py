@@ -10,7 +10,16 @@ from adapter.bootstrap import actor
 from adapter.cli.base import out, table
 from adapter.cli.progress import progress_bar
 from adapter.cli.render import show_accounts, show_delivery, show_explanation, show_plan, show_run, show_widgets
-from adapter.cli.telling import heading, say, show_command, show_commands, show_line, show_mail, showing_arrivals
+from adapter.cli.telling import (
+    heading,
+    link_in,
+    say,
+    show_command,
+    show_commands,
+    show_line,
+    show_mail,
+    showing_arrivals,
+)
 from adapter.core.decide import PASSED
 from adapter.core.plan import Action
 from adapter.jobs.explain import explain
@@ -19,6 +28,7 @@ from adapter.jobs.release import release
 from adapter.jobs.run import Request
 from adapter.jobs.sync import plan, sync
 from adapter.jobs.work import deliver_all
+from adapter.sandbox.charts import Resource
 from adapter.sandbox.demo import PRACTICE, Demo, family_results, follow_the_remedy, withdraw_authority
 
 ASKED_ABOUT = "imani.osei@mail.example"
@@ -110,9 +120,15 @@ def _release(demo: Demo, run: int) -> None:
     mails = demo.mailbox.messages
     say(f"\n{len(mails):,} mails arrived: one for each account that may open a chart. The first family's:")
     first = next(row for row in demo.families[0].resources if row["resourceType"] == "RelatedPerson")
-    addresses = {point["value"] for point in first["telecom"]}
-    show_mail(next(mail for mail in mails if addresses & set(mail.recipients)))
-    say("No mail names a child: the link leads to a page where the parent chooses a password.")
+    show_mail(next(mail for mail in mails if _emails(first) & set(mail.recipients)))
+    say(
+        "No mail names a child. The link leads to a page that asks for a child's date of birth, so that whoever merely "
+        "reads the mail cannot use it; then the account is registered."
+    )
+
+
+def _emails(row: Resource) -> set[str]:
+    return {point["value"] for point in row["telecom"]}
 
 
 def _widget(demo: Demo) -> None:
@@ -206,6 +222,13 @@ def _what_next(demo: Demo, *, stays: bool) -> None:
         ("explain dana.price@mail.example", "why she may not"),
         ("register grace.okafor@mail.example", "send it again"),
     )
+    first = demo.families[0].resources
+    grace = next(one for one in first if one["resourceType"] == "RelatedPerson")
+    child = next(one for one in first if one["resourceType"] == "Patient")
+    mail = next(mail for mail in demo.mailbox.messages if _emails(grace) & set(mail.recipients))
+    name = mail.message["To"].addresses[0].display_name
+    say(f"\nOr register as {name}: open the link and answer with {child['birthDate']}.\n")
+    show_line(link_in(mail))
     say("\nOr change a family, as the EHR's staff would: this sets Omar Haddad's Authority to Joint.\n")
     show_line(f"row={demo.ehr.base_url}/RelatedPerson/haddad-sami-father")
     show_line("""curl -s $row | sed 's/"none"/"joint"/' | curl -so /dev/null -T - $row""")

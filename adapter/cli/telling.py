@@ -19,6 +19,13 @@ from adapter.sandbox.mailbox import Received
 _TOKEN = re.compile(r"(?<=token=)([\w-]{4})[\w-]+")
 
 
+def link_in(mail: Received) -> str:
+    """The link in a Welcome email."""
+    body = mail.message.get_body(("plain",))
+    found = re.search(r"https?://\S+token=\S+", body.get_content()) if body is not None else None
+    return found[0] if found else ""
+
+
 def heading(number: int, title: str) -> None:
     out.print()
     out.rule(Text(f"{number}  {title}", "bold"), align="left", style="dim")

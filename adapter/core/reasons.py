@@ -14,6 +14,8 @@ FIRST_RUN = "first-run"
 """Why a practice's first Welcome emails wait for a release."""
 RESTORED = "restored"
 """Why a chart that a backup has open is not opened by putting the backup back."""
+LINK_LOCKED = "welcome-link-locked"
+"""Why the link of a Welcome email works no more although nobody used it."""
 
 
 class Severity(StrEnum):
@@ -208,6 +210,13 @@ _ALL = (
     ),
     Reason("registered-again", "somebody at the practice asked for the Welcome email again", ""),
     # What is worth a look without changing any grant.
+    Reason(
+        LINK_LOCKED,
+        "somebody opened the link in the Welcome email and gave a wrong answer five times, so it works no more",
+        "Ask the parent. If it was them, check the birth date in the child's chart, then send the Welcome email again "
+        "with Register. If not, correct the e-mail address in Family Contacts: somebody else reads it.",
+        finding=Severity.WARNING,
+    ),
     Reason(
         "self-only",
         "the parent is also a patient, and the entry in their own chart has the Role/Reason Self",

@@ -18,6 +18,7 @@ from adapter.jobs.explain import explain
 from adapter.sandbox.charts import Family, Resource
 from adapter.sandbox.ehr import SandboxEhr
 from adapter.sandbox.families import EMAILLESS_ROW, SELF_ROW, WITHDRAWN_ROW, population, story
+from adapter.sandbox.loopback import listen
 from adapter.sandbox.mailbox import Mailbox
 from adapter.settings import load_settings
 from adapter.store import runs, views
@@ -43,6 +44,9 @@ host = "{mail_host}"
 port = {mail_port}
 security = "none"
 
+[web]
+port = {web_port}
+
 [[practice]]
 id = "{practice}"
 name = "Main Street Pediatrics"
@@ -56,6 +60,7 @@ base_url = "{base_url}"
 
 [practice.portal]
 kind = "embedded"
+registration_url = "http://127.0.0.1:{web_port}/register/{practice}"
 
 [practice.merchant]
 vendor = "instamed"
@@ -231,6 +236,7 @@ def _configured(folder: Path, ehr: SandboxEhr, mailbox: Mailbox, clock: Callable
         path=path,
         mail_host=mailbox.host,
         mail_port=mailbox.port,
+        web_port=_free_port(),
         practice=PRACTICE,
         zone=ZONE,
         base_url=ehr.base_url,
@@ -240,6 +246,13 @@ def _configured(folder: Path, ehr: SandboxEhr, mailbox: Mailbox, clock: Callable
     schedule.parent.mkdir()
     schedule.write_text(_SCHEDULE.format(marker=_MARKER), encoding="utf-8")
     return build(load_settings(path), folder.resolve(), clock=clock)
+
+
+def _free_port() -> int:
+    """A port that nobody has just now; the web server takes it a moment later."""
+    with listen(0) as listener:
+        port: int = listener.getsockname()[1]
+    return port
 
 
 @contextmanager

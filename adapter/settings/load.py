@@ -92,8 +92,12 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         push = practice.push
         if push is not None and push.secret_file:
             push = push.model_copy(update={"secret_file": file(push.secret_file)})
+        registration = practice.registration
+        if registration.secret_file:
+            registration = registration.model_copy(update={"secret_file": file(registration.secret_file)})
         authorities = file(practice.authority_file) if practice.authority_file else None
-        updates = {"ehr": ehr, "portal": portal, "push": push, "authority_file": authorities}
+        updates: dict[str, object] = {"ehr": ehr, "portal": portal, "push": push, "authority_file": authorities}
+        updates["registration"] = registration
         practices.append(practice.model_copy(update=updates))
     mail: FolderMail | SmtpMail
     if isinstance(settings.mail, FolderMail):

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from adapter.core.facts import Authority, Role
 from adapter.core.policy import DEFAULT_ROLES, Access, Band, Policy
 from adapter.settings.ehr import FhirEhr, FilesEhr
+from adapter.settings.registration import RegistrationSettings
 from adapter.settings.sections import (
     EmbeddedPortal,
     FolderMail,
@@ -106,6 +107,7 @@ class PracticeSettings(Section):
     """Shown in mails as the number to call with questions."""
     ehr: Annotated[FilesEhr | FhirEhr, Field(discriminator="kind")]
     portal: EmbeddedPortal = EmbeddedPortal()
+    registration: RegistrationSettings = RegistrationSettings()
     policy: PolicySettings = PolicySettings()
     merchant: MerchantSettings | None = None
     push: PushSettings | None = None

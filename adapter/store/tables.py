@@ -125,6 +125,7 @@ welcome = sa.Table(
     sa.Column("token_hash", sa.Text, unique=True),  # sha-256 of the link's token; the token itself is never stored
     sa.Column("link_expires_at", Instant),
     sa.Column("link_closed_at", Instant),  # used or killed
+    sa.Column("link_tries", sa.Integer, nullable=False, server_default="0"),  # wrong answers given beside the link
     sa.Column("created_at", Instant, nullable=False),
     sa.UniqueConstraint("account_id", "generation"),
 )

@@ -11,7 +11,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from adapter.bootstrap import App
 from adapter.errors import AdapterError
 from adapter.settings import Settings
-from adapter.web import glass, health, notify, practices, sign_in, static
+from adapter.web import glass, health, notify, practices, registration, sign_in, static
 from adapter.web.guard import Guard, doors
 from adapter.web.headers import SECURITY_HEADERS, SecurityHeaders
 from adapter.web.pages import Pages
@@ -51,6 +51,7 @@ def make_routers(app: App, pages: Pages) -> list[APIRouter]:
     return [
         health.make_router(app),
         notify.make_router(app),
+        registration.make_router(app),
         static.make_router(),
         sign_in.make_router(app, pages),
         practices.make_router(app, pages),
@@ -61,6 +62,7 @@ def make_routers(app: App, pages: Pages) -> list[APIRouter]:
 def hosts(settings: Settings) -> Iterable[str]:
     """The names in a Host header that mean this service."""
     addresses = [practice.push.public_url for practice in settings.practice if practice.push]
+    addresses += [one.portal.registration_url for one in settings.practice if registration.is_ours(one)]
     public = [urlsplit(address).hostname or "" for address in (settings.web.public_url, *addresses) if address]
     return dict.fromkeys([*LOCAL_NAMES, settings.web.host, *settings.web.allowed_hosts, *filter(None, public)])
 

@@ -148,7 +148,7 @@ def test_the_parent_whose_only_row_is_self_is_explained_with_the_remedy(told: To
 
 def test_the_mail_it_shows_keeps_its_link_to_itself(told: Told) -> None:
     assert "To: Grace Okafor <grace.okafor@mail.example>" in told.text
-    assert re.search(r"register\?token=[\w-]{4}…", told.process.stdout)
+    assert re.search(r"register/main-street\?token=[\w-]{4}…", told.process.stdout)
     assert not re.search(r"token=[\w-]{5}", told.process.stdout)
 
 

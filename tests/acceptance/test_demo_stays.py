@@ -70,9 +70,17 @@ def test_an_edit_in_the_ehr_is_followed_until_it_is_stopped(running: Running, tm
     running.wait_for(r"incremental · complete Read [^·]* 1 charts? opened", 30)
     running.wait_for("New mail to omar.haddad@mail.example", 30)
 
+    found = running.wait_for(r"register as Grace Okafor: open the link and answer with (\d+)-(\d+)-(\d+)\. (\S+)", 5)
+    year, month, day, link = found.groups()
+    page, token = link.split("?token=")
+    assert "Date of birth of one of your children" in requests.get(link, timeout=5).text
+    answer = {"token": token, "year": year, "month": month, "day": day}
+    assert "Your account is ready" in requests.post(page, data=answer, timeout=5).text
+
     config = str(tmp_path / "demo" / "config.toml")
-    answer = in_process(["--config", config, "explain", "omar.haddad@mail.example"])
-    assert "The Welcome email to Omar Haddad was sent" in " ".join(answer.out.split())
+    assert " registered " in in_process(["--config", config, "accounts", "grace.okafor@mail.example"]).out
+    told = in_process(["--config", config, "explain", "omar.haddad@mail.example"])
+    assert "The Welcome email to Omar Haddad was sent" in " ".join(told.out.split())
     second = run("--once", "--folder", "demo", cwd=tmp_path)
     assert (second.returncode, second.stdout) == (1, "")
     assert "A demo is running in demo already" in second.stderr
