@@ -22,7 +22,7 @@ from adapter.settings import FhirEhr, PolicySettings, Settings, SmtpMail, Warnin
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "config.example.toml"
-OURS = ("adapter", "benchmarks", "docs", "mappings", "schedules", "tests", ".ci")
+OURS = ("adapter", "benchmarks", "docs", "mappings", "schedules", "tests", "vendors", ".ci")
 TEXT = {".py", ".md", ".toml", ".txt", ".html", ".subject", ".json", ".ndjson", ".yaml", ""}
 LONGEST = 300
 

@@ -11,10 +11,12 @@ import sqlalchemy as sa
 
 from adapter.bootstrap.ehr import make_reader
 from adapter.bootstrap.mail import letterhead, make_mailer
+from adapter.bootstrap.merchant import make_merchant
 from adapter.bootstrap.portal import make_portal
 from adapter.bootstrap.practice import make_practice
 from adapter.core.mapping import MappingProfile
-from adapter.core.widget import Widget, read_widget
+from adapter.core.merchant import Merchant
+from adapter.core.vendors import Vendor
 from adapter.ehr import Reader
 from adapter.ehr.fhir import FhirReader
 from adapter.ehr.fhir.subscription import Subscriptions
@@ -30,6 +32,7 @@ from adapter.settings import PracticeSettings, Settings
 from adapter.store.engine import make_engine
 from adapter.store.exports import untouched_since
 from adapter.store.migrations import is_new, migrate, pending
+from adapter.vendor_files import load_vendors, vendor_folders
 
 
 @dataclass(frozen=True)
@@ -79,20 +82,15 @@ class App:
         return found
 
     @cached_property
-    def widgets(self) -> dict[str, Widget | None]:
-        """Every practice's payment widget; None where it has no merchant. Raises ConfigError listing every fault."""
-        faults = []
-        found: dict[str, Widget | None] = {}
-        for practice in self.settings.practice:
-            widget = read_widget(practice.merchant.model_dump()) if practice.merchant else None
-            if isinstance(widget, list):
-                key = f"practice {practice.id}: merchant"
-                faults += [
-                    Fault(file="config.toml", key=f"{key}.{fault.key}", problem=f"{fault.problem}.", remedy="")
-                    for fault in widget
-                ]
-            else:
-                found[practice.id] = widget
+    def vendors(self) -> dict[str, Vendor]:
+        """Every payment vendor by id. Raises ConfigError listing the faults of all their files at once."""
+        return load_vendors(vendor_folders(self.folder))
+
+    @cached_property
+    def merchants(self) -> dict[str, Merchant]:
+        """What every practice shows for payments. Raises ConfigError listing every fault of every practice."""
+        faults: list[Fault] = []
+        found = {practice.id: make_merchant(practice, self.vendors, faults) for practice in self.settings.practice}
         if faults:
             raise ConfigError(faults)
         return found

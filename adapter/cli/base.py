@@ -64,7 +64,7 @@ def load(context: typer.Context) -> Any:
     )
     built = build(settings, path.resolve().parent)
     faults = []
-    for look in (lambda: built.practices, lambda: built.scheduled, lambda: built.widgets):
+    for look in (lambda: built.practices, lambda: built.scheduled, lambda: built.merchants):
         try:
             look()
         except ConfigError as error:

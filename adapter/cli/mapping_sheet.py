@@ -28,6 +28,7 @@ _LABELS = {
     "birth_date": "birth date",
     "telecom": "e-mail",
     "mrn": "chart no.",
+    "organization": "organization",
 }
 _INDENT = 13
 _LONGEST_VALUE = 300

@@ -219,27 +219,3 @@ def show_delivery(report: dict[str, Any]) -> None:
         out.print(f"Problem   {problem}", markup=False, style="red")
     if report["problems"]:
         out.print("What waits, and when it is tried again: adapter outbox")
-
-
-def show_widgets(found: list[dict[str, Any]]) -> None:
-    """Each practice's payment widget and where it stands."""
-    if not found:
-        out.print(
-            "No payment widget was published yet. Configure [practice.merchant], then: adapter widgets publish",
-            markup=False,
-        )
-        return
-    rows = table("practice", "rev", "vendor", "title", "state", "live since / wait until (UTC)")
-    for widget in found:
-        at = widget["live_at"] or widget["wait_until"] or ""
-        rows.add_row(
-            widget["practice"],
-            str(widget["revision"]),
-            widget["vendor_name"] or "none",
-            escape(widget["title"] or ""),
-            styled(widget["state"]),
-            at[:16].replace("T", " "),
-        )
-    out.print(rows)
-    if any(widget["state"] != "live" for widget in found):
-        out.print(f"\n{found[0]['note']}", markup=False)

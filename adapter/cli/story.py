@@ -9,7 +9,7 @@ from rich.text import Text
 from adapter.bootstrap import actor
 from adapter.cli.base import out, table
 from adapter.cli.progress import progress_bar
-from adapter.cli.render import show_accounts, show_delivery, show_explanation, show_plan, show_run, show_widgets
+from adapter.cli.render import show_accounts, show_delivery, show_explanation, show_plan, show_run
 from adapter.cli.telling import (
     heading,
     link_in,
@@ -20,10 +20,12 @@ from adapter.cli.telling import (
     show_mail,
     showing_arrivals,
 )
+from adapter.cli.widget_sheet import show_widgets
 from adapter.core.decide import PASSED
 from adapter.core.plan import Action
 from adapter.jobs.explain import explain
-from adapter.jobs.publish import publish, status, watch
+from adapter.jobs.pages import status
+from adapter.jobs.publish import publish, watch
 from adapter.jobs.release import release
 from adapter.jobs.run import Request
 from adapter.jobs.sync import plan, sync
@@ -136,21 +138,22 @@ def _widget(demo: Demo) -> None:
     heading(5, "The payment widget")
     say("The practice is paid through InstaMed. Its widget is published to the portal's home page.")
     show_command("widgets publish")
-    publish(engine, practice=PRACTICE, desired=app.widgets[PRACTICE], now=demo.clock(), actor=actor())
+    merchant = app.merchants[PRACTICE]
+    publish(engine, practice=PRACTICE, desired=merchant.pages, now=demo.clock(), actor=actor())
     deliver_all(app)
-    show_widgets(status(engine, practices=[PRACTICE]))
+    show_widgets(status(engine, [merchant]))
     demo.clock.forward(timedelta(minutes=20))
     say("\nThe demo does not wait: it moves its own clock on by 20 minutes, and the adapter reads the page back.")
     show_command("widgets")
     watch(
         engine,
         practice=PRACTICE,
-        desired=app.widgets[PRACTICE],
+        desired=merchant.pages,
         portal=app.portals[PRACTICE],
         policy=app.practices[PRACTICE].policy,
         now=demo.clock,
     )
-    show_widgets(status(engine, practices=[PRACTICE]))
+    show_widgets(status(engine, [merchant]))
 
 
 def _changes(demo: Demo) -> None:

@@ -46,6 +46,7 @@ class Dependent(msgspec.Struct, frozen=True, gc=False):
             contact.source,
             outcome.is_self,
             outcome.until if state is GrantState.ACTIVE else None,
+            outcome.organization,
         )
 
 

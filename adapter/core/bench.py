@@ -86,6 +86,7 @@ def _patient_lines(profile: MappingProfile, resource: dict[str, Any], patient: P
         "telecom": ", ".join(patient.emails),
         "language": patient.language,
         "mrn": patient.mrn,
+        "organization": patient.organization,
     }
     for name in PatientPaths.__struct_fields__:
         yield _line(f"patient.{name}", getattr(paths, name), resource, facts[name])

@@ -49,6 +49,8 @@ class Outcome(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     chart_name: str = ""
     until: datetime | None = None
     """When time alone will end this, or make it narrower; it counts only where the chart may be opened."""
+    organization: str = ""
+    """Who keeps the chart, as ``Patient.organization``."""
 
     @property
     def headline(self) -> str:
@@ -137,7 +139,7 @@ def _outcome(
     policy: Policy,
     now: datetime,
 ) -> Outcome:
-    chart_name = patient.name if patient else ""
+    chart_name, organization = (patient.name, patient.organization) if patient else ("", "")
     try:
         case = _case(contact, patient, born, claims, policy, now)
         reasons = tuple([answer[0] for test in _TESTS if (answer := test(case)) is not None])
@@ -147,9 +149,10 @@ def _outcome(
         current = _NOT_CURRENT.isdisjoint(reasons)
         until = _until(case, coming) if freeze or not reasons else None
         access = case.access or Access.NONE
-        return Outcome(reasons, access, case.authority, case.is_self, current, freeze, chart_name, until)
+        terms = (case.authority, case.is_self, current, freeze, chart_name, until, organization)
+        return Outcome(reasons, access, *terms)
     except Exception:  # fail closed: an error in a rule is a hold
-        return Outcome(reasons=(INTERNAL_ERROR,), current=True, chart_name=chart_name)
+        return Outcome(reasons=(INTERNAL_ERROR,), current=True, chart_name=chart_name, organization=organization)
 
 
 def _until(case: Case, coming: Coming) -> datetime | None:

@@ -65,6 +65,8 @@ class Patient(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     language: str = ""
     """BCP-47 code of the preferred language, lower case, empty when unknown."""
     mrn: str = ""
+    organization: str = ""
+    """Who keeps the chart: ``Organization/<id>``, or ``system|value`` where the EHR names it by an identifier."""
     unusable: str = ""
 
     @property

@@ -224,9 +224,10 @@ class References:
             return None, "it is contained in the record itself"
         if text.lower().startswith("urn:"):
             return None, "it is a URN that only its own bundle could resolve"
-        base, found, rest = text.rpartition("/Patient/")
-        if not found:
-            base, found, rest = text.rpartition("/RelatedPerson/")
+        for kind in ("Patient", "RelatedPerson", "Organization"):
+            base, found, rest = text.rpartition(f"/{kind}/")
+            if found:
+                break
         local = _LOCAL.match(f"{found[1:]}{rest}") if found else None
         if local is None:
             return None, "the reference is not one to a record"

@@ -16,11 +16,12 @@ from adapter.core.fhirpath import Find, Path, compile_path
 from adapter.core.fhirpath_plain import ExtensionOf
 from adapter.core.intake import Damaged, References, check, clean, convert, period_of, ref_of, source_of
 from adapter.core.kinship import RoleTables, role_of
+from adapter.core.organization import organization_of
 from adapter.core.people import language_of, mailbox_of, names_of, own_emails
 from adapter.core.search import SearchRules
 from adapter.core.shapes import Communication, ContactPoint, HumanName, Period, Shape
 
-FACTS_VERSION = 1
+FACTS_VERSION = 2
 """Raised whenever the same resource under the same profile would give other facts, so that all are read again."""
 
 UNRESOLVED = "elsewhere"
@@ -40,6 +41,7 @@ class PatientPaths(msgspec.Struct, frozen=True, kw_only=True):
     telecom: str = "Patient.telecom"
     language: str = "Patient.communication"
     mrn: str = "Patient.identifier.where(type.coding.exists(code='MR')).value"
+    organization: str = "Patient.managingOrganization"
 
 
 class ContactPaths(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,6 +128,7 @@ def _patient_reader(profile: MappingProfile, references: References) -> Reader:
     find_language = _shaped(paths.language, "Patient", Communication)
     find_birth_date = compile_path(paths.birth_date, "Patient").find
     find_mrn = compile_path(paths.mrn, "Patient").find
+    find_organization = compile_path(paths.organization, "Patient").find
 
     def read(patient: dict[str, Any], ref: str, source: str) -> Patient:
         replaced_by, links = _links(patient["link"], references) if "link" in patient else ((), ())
@@ -141,6 +144,7 @@ def _patient_reader(profile: MappingProfile, references: References) -> Reader:
             emails=own_emails(find_telecom(patient), paths.telecom),
             language=language_of(find_language(patient)),
             mrn=_first_text(find_mrn(patient), paths.mrn),
+            organization=organization_of(find_organization(patient), references),
         )
 
     return read

@@ -11,7 +11,10 @@ _WORDS = frozenset(Access)
 
 
 class PortalDependent(NamedTuple):
-    """A chart that an account may open. ``is_self``: the parent's own. From ``until`` on it opens nothing."""
+    """A chart that an account may open. ``is_self``: the parent's own. From ``until`` on it opens nothing.
+
+    ``organization`` keeps the chart, empty when nobody says; the account sees that one's payment widget.
+    """
 
     patient: str
     role: str
@@ -21,6 +24,7 @@ class PortalDependent(NamedTuple):
     since: datetime | None
     is_self: bool = False
     until: datetime | None = None
+    organization: str = ""
 
 
 class PortalAccount(NamedTuple):

@@ -239,13 +239,13 @@ _ALL = (
     Reason(
         "widget-late",
         "the portal does not show the published widget yet",
-        "Ask the portal whether it accepted the change, then publish again.",
+        "Ask the portal whether it accepted the change, then publish again: adapter widgets publish --again",
         finding=Severity.WARNING,
     ),
     Reason(
         "widget-drift",
         "the widget in the portal is not the one that was published",
-        "Publish again, or change the configuration if the portal is right.",
+        "Publish again (adapter widgets publish), or change the configuration if the portal is right.",
         finding=Severity.WARNING,
     ),
     Reason("portal-drift", "the portal shows something else than was decided", ""),

@@ -20,6 +20,7 @@ identifier                             quarantined        lose the chart number 
 birthDate (partial, malformed)         kept as recorded   deciding holds what it cannot use
 name parts (empty, null in ``given``)  read as absent     shorten a displayed name, no more
 communication (empty lists)            read as absent     fall back to the practice's language, no more
+managingOrganization                   read as absent     fall back to the practice's own payment widget, no more
 meta.lastUpdated                       read as absent     read the record once more, no more
 =====================================  =================  =========================================================
 
@@ -129,6 +130,7 @@ class Patient(Resource):
     deceasedBoolean: bool | UnsetType = UNSET
     deceasedDateTime: Text | UnsetType = UNSET
     link: Annotated[list[Link], Some] | UnsetType = UNSET
+    managingOrganization: Reference | Any = UNSET
 
 
 class RelatedPerson(Resource):

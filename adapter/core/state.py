@@ -73,6 +73,8 @@ class Grant(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     is_self: bool = False
     until: datetime | None = None
     """When time alone ends access or makes it narrower; the portal itself opens nothing from then on."""
+    organization: str = ""
+    """Who keeps the chart, as ``Patient.organization``: its merchant is shown. It opens nothing."""
 
 
 class Account(msgspec.Struct, frozen=True, gc=False):

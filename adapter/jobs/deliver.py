@@ -23,7 +23,7 @@ from adapter.store.outbox import Claimed
 from adapter.store.turns import turn
 
 WIDGETS = 100
-"""Home pages in one round: a practice has one that counts."""
+"""Home pages in one round: a practice has one that counts, and one for each Organization with its own."""
 
 __all__ = ["DeliveryReport", "PracticeMail", "deliver"]
 
@@ -60,17 +60,16 @@ def deliver(
 
 
 def deliver_widgets(work: Round, practice: str, portal: Portal) -> None:
-    """Puts the newest revision of the home page into the portal; older ones that never left are dropped."""
+    """Puts the newest revision of each page into the portal; older ones that never left are dropped."""
     for one in work.claim(practice, EffectKind.WIDGET, WIDGETS):
         with read(work.engine) as connection:
-            latest = widgets.latest(connection, practice)
-        current = latest is not None and widgets.subject(practice, latest.revision) == one.subject
-        if latest is None or not current or latest.state is WidgetState.REPLACED:
+            page = widgets.find(connection, practice, widgets.revision_of(one.subject))
+        if page is None or page.state is WidgetState.REPLACED:
             with turn(work.engine, practice) as connection:
                 outbox.drop(connection, [one.id], owner=work.owner, now=work.now(), reason="widget-replaced")
             work.report.add(EffectKind.WIDGET, EffectState.CANCELLED)
             continue
-        home = HomePage(practice=practice, revision=latest.revision, widget=latest.widget)
+        home = HomePage(practice=practice, revision=page.revision, widget=page.widget, organization=page.organization)
         try:
             portal.put_home(home)
         except AdapterError as error:

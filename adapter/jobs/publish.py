@@ -1,31 +1,31 @@
-"""Publishing a practice's payment widget: the configuration becomes a revision, which is watched until it shows."""
+"""Publishing what parents see for payments: a plan, applied as revisions, each watched until it shows."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
 import msgspec
 import sqlalchemy as sa
 
 from adapter.core.audit import AuditEntry
 from adapter.core.findings import Finding
+from adapter.core.merchant import Merchant
 from adapter.core.policy import Policy
-from adapter.core.reasons import REASONS
-from adapter.core.vendors import VENDORS
-from adapter.core.widget import (
-    USUAL_WAIT,
-    WAIT_SENTENCE,
+from adapter.core.publication import (
     Drift,
     Late,
     MarkLive,
     Publish,
+    PublishPlan,
     Revision,
     Shown,
-    Widget,
     WidgetAction,
-    plan_publish,
+    plan_pages,
+    plan_rollback,
     plan_widget,
 )
+from adapter.core.reasons import REASONS
+from adapter.core.widget import OWN, Pages
+from adapter.errors import FatalError
 from adapter.portal import Portal
 from adapter.store import audit, findings, widgets
 from adapter.store.engine import read
@@ -33,58 +33,144 @@ from adapter.store.turns import turn
 
 SCOPE = "widget"
 _MESSAGES = {
-    Late: "The published payment widget (revision {}) does not show in the portal yet.",
-    Drift: "The portal shows another payment widget than the one that was published (revision {}).",
+    Late: "The published payment widget{} (revision {}) does not show in the portal yet.",
+    Drift: "The portal shows another payment widget{} than the one that was published (revision {}).",
 }
 
 
-def publish(
-    engine: sa.Engine, *, practice: str, desired: Widget | None, now: datetime, actor: str = "schedule"
-) -> Revision | None:
-    """Makes a new revision when the configuration asks for something no revision says yet, and queues its delivery.
+def plan_publish(engine: sa.Engine, *, practice: str, desired: Pages, again: bool = False) -> PublishPlan:
+    """What publishing these pages would change; changes nothing. ``again`` takes in what is published already."""
+    with read(engine) as connection:
+        return plan_pages(practice, desired, widgets.newest(connection, practice), again=again)
 
-    ``desired`` is None when the practice has no merchant. Returns the new revision; None when nothing changed.
+
+def plan_back(engine: sa.Engine, *, merchant: Merchant, revision: int | None, organization: str = OWN) -> PublishPlan:
+    """What going back to an earlier revision would change; changes nothing.
+
+    ``revision`` None is the newest one before the present with another content, of that Organization's page. Raises
+    FatalError when there is none, or when today's settings do not allow what it shows.
+    """
+    with read(engine) as connection:
+        return _plan_back(connection, merchant, revision, organization)
+
+
+def _plan_back(connection: sa.Connection, merchant: Merchant, revision: int | None, organization: str) -> PublishPlan:
+    practice = merchant.practice
+    if revision is not None:
+        target = widgets.find(connection, practice, revision)
+        if target is None:
+            raise FatalError(f"{practice} has no revision {revision}. `adapter widgets history` lists them.")
+        organization = target.organization
+    past = widgets.history(connection, practice, organization=organization)
+    if revision is None:
+        target = next((one for one in past if one.widget != past[0].widget), None)
+    if target is None:
+        raise FatalError(
+            f"{practice} has no earlier widget to go back to. `adapter widgets history` lists what it had."
+        )
+    objections = merchant.objections(organization, target.widget)
+    if objections:
+        faults = "; ".join(f"{fault.key} {fault.problem}" for fault in objections)
+        raise FatalError(f"Revision {target.revision} may not be shown any more: {faults}. Change [practice.merchant].")
+    return plan_rollback(practice, past[0], target, merchant.pages)
+
+
+def publish(
+    engine: sa.Engine,
+    *,
+    practice: str,
+    desired: Pages,
+    now: datetime,
+    actor: str = "schedule",
+    again: bool = False,
+    expected: str | None = None,
+) -> list[Revision]:
+    """Makes a new revision of every page that is not what the settings say, and queues its delivery.
+
+    ``desired`` has None for a page that is to show nothing. Returns the new revisions. Raises FatalError, with nothing
+    done, when ``expected`` is not the hash of the plan any more.
     """
     with turn(engine, practice) as connection:
-        actions = plan_publish(desired, widgets.latest(connection, practice))
-        return _apply(connection, practice, actions, now, actor)
+        plan = plan_pages(practice, desired, widgets.newest(connection, practice), again=again)
+        return _carry_out(connection, plan, now, actor, expected)
+
+
+def rollback(
+    engine: sa.Engine,
+    *,
+    merchant: Merchant,
+    revision: int | None,
+    organization: str = OWN,
+    now: datetime,
+    actor: str,
+    expected: str | None = None,
+) -> list[Revision]:
+    """Publishes an earlier revision again, as a new one. It stays until the settings change or somebody publishes.
+
+    Empty when that is what is published. Raises FatalError as ``plan_back`` and ``publish`` do.
+    """
+    with turn(engine, merchant.practice) as connection:
+        plan = _plan_back(connection, merchant, revision, organization)
+        return _carry_out(connection, plan, now, actor, expected)
+
+
+def _carry_out(
+    connection: sa.Connection, plan: PublishPlan, now: datetime, actor: str, expected: str | None
+) -> list[Revision]:
+    if expected is not None and plan.hash != expected:
+        raise FatalError("What would be published has changed since it was shown. Look at it again, then publish.")
+    made = []
+    for change in plan.changes:
+        made += _apply(connection, plan.practice, change.organization, [change.publish], now, actor)
+    return made
 
 
 def watch(
     engine: sa.Engine,
     *,
     practice: str,
-    desired: Widget | None,
+    desired: Pages,
     portal: Portal,
     policy: Policy,
     now: Callable[[], datetime],
     actor: str = "schedule",
 ) -> tuple[WidgetAction, ...]:
-    """Looks at what parents see and moves the newest revision along: pending to live, late, or drifted.
+    """Looks at what parents see and moves the newest revision of each page along: to live, late, or drifted.
 
-    Publishes first whatever the configuration asks for. Returns what was done; findings are opened and closed to
+    Publishes first whatever the settings ask for. Returns what was done; findings are opened and closed to
     match. Raises RetriableError when the portal is not well.
     """
-    home = portal.get_home()
-    shown = Shown(home.widget, home.revision) if home else None
+    with read(engine) as connection:
+        organizations = sorted(desired.keys() | widgets.newest(connection, practice).keys())
+    homes = {organization: portal.get_home(organization) for organization in organizations}
     at = now()
+    done: list[WidgetAction] = []
     with turn(engine, practice) as connection:
-        actions = plan_widget(desired, widgets.latest(connection, practice), shown, at, policy)
-        _apply(connection, practice, actions, at, actor)
-        found = [_finding(action) for action in actions if isinstance(action, Late | Drift)]
-        findings.settle(connection, practice, [SCOPE], found, at)
-    return actions
+        for organization, home in homes.items():
+            shown = Shown(home.widget, home.revision) if home else None
+            latest = widgets.latest(connection, practice, organization)
+            actions = plan_widget(desired.get(organization), latest, shown, at, policy)
+            _apply(connection, practice, organization, actions, at, actor)
+            found = [_finding(action, organization) for action in actions if isinstance(action, Late | Drift)]
+            findings.settle(connection, practice, [_scope(organization)], found, at)
+            done += actions
+    return tuple(done)
 
 
 def _apply(
-    connection: sa.Connection, practice: str, actions: Sequence[WidgetAction], now: datetime, actor: str
-) -> Revision | None:
-    """Carries the actions out, each with its audit row. Returns the revision that was made, if one was."""
-    made, entries = None, []
+    connection: sa.Connection,
+    practice: str,
+    organization: str,
+    actions: Sequence[WidgetAction],
+    now: datetime,
+    actor: str,
+) -> list[Revision]:
+    """Carries one page's actions out, each with its audit row. Returns the revisions that were made."""
+    made, entries = [], []
     for action in actions:
         if isinstance(action, Publish):
-            made = widgets.add(connection, practice, action.widget, reason=action.reason, now=now)
-            entries.append(_entry("widget-published", action.reason, practice, made.revision, actor))
+            made.append(widgets.add(connection, practice, action, organization=organization, now=now))
+            entries.append(_entry("widget-published", action.reason, practice, made[-1].revision, actor))
         elif isinstance(action, MarkLive) and widgets.mark_live(connection, practice, action.revision, now=now):
             entries.append(_entry("widget-live", "widget-shown", practice, action.revision, actor))
         elif isinstance(action, Drift) and widgets.mark_drifted(connection, practice, action.revision):
@@ -99,37 +185,13 @@ def _entry(action: str, reason: str, practice: str, revision: int, actor: str) -
     return AuditEntry(action=action, reason=reason, source=source, detail=detail, actor=actor)
 
 
-def _finding(action: Late | Drift) -> Finding:
+def _scope(organization: str) -> str:
+    return f"{SCOPE} {organization}" if organization else SCOPE
+
+
+def _finding(action: Late | Drift, organization: str) -> Finding:
     reason = REASONS["widget-late" if isinstance(action, Late) else "widget-drift"]
-    message = _MESSAGES[type(action)].format(action.revision)
-    return Finding(code=reason.code, message=message, remedy=reason.remedy, severity=reason.finding, scope=SCOPE)
-
-
-def status(engine: sa.Engine, *, practices: Sequence[str]) -> list[dict[str, Any]]:
-    """The newest revision of each practice that has one: the shape of ``adapter widgets --json``. Times are UTC."""
-    with read(engine) as connection:
-        newest = {practice: widgets.latest(connection, practice) for practice in practices}
-    return [_row(practice, revision) for practice, revision in newest.items() if revision]
-
-
-def _row(practice: str, revision: Revision) -> dict[str, Any]:
-    widget, accepted = revision.widget, revision.accepted_at
-    vendor = VENDORS.get(widget.vendor) if widget else None
-    return {
-        "practice": practice,
-        "revision": revision.revision,
-        "vendor": widget.vendor if widget else None,
-        "vendor_name": vendor.name if vendor else None,
-        "title": widget.title if widget else None,
-        "link": (widget.link or None) if widget else None,
-        "warning": widget.warning.level if widget and widget.warning else None,
-        "state": revision.state,
-        "accepted_at": _iso(accepted),
-        "live_at": _iso(revision.live_at),
-        "wait_until": _iso(accepted + USUAL_WAIT) if accepted and revision.live_at is None else None,
-        "note": WAIT_SENTENCE,
-    }
-
-
-def _iso(at: datetime | None) -> str | None:
-    return None if at is None else at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    message = _MESSAGES[type(action)].format(f" of {organization}" if organization else "", action.revision)
+    return Finding(
+        code=reason.code, message=message, remedy=reason.remedy, severity=reason.finding, scope=_scope(organization)
+    )

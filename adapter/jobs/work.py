@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
-from adapter.core.widget import Widget
+from adapter.core.merchant import Merchant
 from adapter.jobs.accounts import deliver_accounts
 from adapter.jobs.compare import compare_portal
 from adapter.jobs.deliver import DeliveryReport, PracticeMail, deliver, deliver_widgets
@@ -34,7 +34,7 @@ class Assembled(Protocol):
     @property
     def identities(self) -> Mapping[str, PracticeMail]: ...
     @property
-    def widgets(self) -> Mapping[str, Widget | None]: ...
+    def merchants(self) -> Mapping[str, Merchant]: ...
     @property
     def key(self) -> bytes: ...
     @property
@@ -97,7 +97,7 @@ def run_job(app: Assembled, practice: str, job: JobName) -> None:
         watch(
             app.engine,
             practice=practice,
-            desired=app.widgets[practice],
+            desired=app.merchants[practice].pages,
             portal=app.portals[practice],
             policy=app.practices[practice].policy,
             now=app.clock,

@@ -32,11 +32,16 @@ class Offers:
 
 @dataclass(frozen=True, kw_only=True)
 class HomePage:
-    """The payment widget on a practice's home page; None shows none. ``revision`` is 0 when the portal cannot tell."""
+    """The payment widget on a practice's home page; None shows none. ``revision`` is 0 when the portal cannot tell.
+
+    With an ``organization`` it is what accounts with dependents there see instead of the practice's own; None shows
+    them the practice's own again.
+    """
 
     practice: str
     revision: int
     widget: Widget | None
+    organization: str = ""
 
 
 class Portal(Protocol):
@@ -83,8 +88,8 @@ class Portal(Protocol):
         """Publishes a home page. Returning means accepted, not shown. Raises DeliveryError when it was refused."""
         ...
 
-    def get_home(self) -> HomePage | None:
-        """The home page as parents see it now; None when none was ever shown."""
+    def get_home(self, organization: str = "") -> HomePage | None:
+        """The home page of the practice, or of one of its Organizations, as parents see it now; None: never shown."""
         ...
 
     def trust_clock(self, now: datetime) -> None:

@@ -16,6 +16,7 @@ _WANTED = {
     "period": frozenset({"Period"}),
     "birth_date": frozenset({TEXT}),
     "mrn": frozenset({TEXT}),
+    "organization": frozenset({"Reference", TEXT}),
     "roles": CONCEPTS,
     "authority": CONCEPTS | {FLAG},
 }

@@ -45,6 +45,7 @@ class PathsTable(Table):
 
 class PatientTable(PathsTable):
     mrn: Expression | None = None
+    organization: Expression | None = None
 
 
 class ContactTable(PathsTable):

@@ -79,16 +79,38 @@ class WarningText(Section):
     es: str | None = Field(default=None, min_length=1, max_length=500)
 
 
-class MerchantSettings(Section):
-    """The practice's payment widget on the portal's home page."""
+class PageSettings(Section):
+    """What parents see for payments: a widget on the portal's home page, a Billing warning, or both."""
 
-    vendor: Literal["instamed", "url"]
+    vendor: Name | None = None
+    """``vendors/<name>.toml``; without one there is only the warning."""
     title: str | None = Field(default=None, min_length=1, max_length=80)
     """The vendor's usual title when left out."""
     title_es: str | None = Field(default=None, min_length=1, max_length=80)
     link: str | None = Field(default=None, max_length=2000)
     allowed_hosts: tuple[str, ...] = ()
     warning: WarningText | None = None
+
+
+class OrganizationMerchant(PageSettings):
+    """The merchant of one Organization of a practice with several, instead of the practice's own."""
+
+    id: str = Field(min_length=1, max_length=200)
+    """As the charts name it: ``Organization/<id>``, or ``system|value``."""
+    name: str = Field(default="", max_length=120)
+
+
+class MerchantSettings(PageSettings):
+    """The practice's merchant, and those of its Organizations."""
+
+    organization: tuple[OrganizationMerchant, ...] = ()
+
+    @model_validator(mode="after")
+    def _organizations_are_told_apart(self) -> Self:
+        ids = [one.id for one in self.organization]
+        if len(ids) != len(set(ids)):
+            raise ValueError("two [[practice.merchant.organization]] tables have the same id")
+        return self
 
 
 class PracticeSettings(Section):

@@ -100,6 +100,7 @@ def _grants(connection: sa.Connection, ids: Sequence[str]) -> dict[str, dict[str
             row.source,
             row.is_self,
             row.until,
+            row.organization,
         )
     return found
 

@@ -38,6 +38,7 @@ _GRANT = (
     "source",
     "is_self",
     "until",
+    "organization",
     "since",
 )
 _EFFECT = ("id", "practice", "kind", "subject", "to", "state", "attempts", "next_at", "run", "created_at")
@@ -55,6 +56,7 @@ class _Terms(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     state: GrantState
     is_self: bool = False
     until: datetime | None = None
+    organization: str = ""
 
 
 @dataclass(slots=True)
@@ -248,7 +250,7 @@ class Applier:
 
 def _terms(grant: Grant) -> _Terms:
     terms = (grant.contact, grant.role, grant.authority, grant.access, grant.state, grant.is_self)
-    return _Terms(*terms, grant.until)
+    return _Terms(*terms, grant.until, grant.organization)
 
 
 def _grant_row(account_id: str, grant: Grant) -> _Row:
@@ -265,4 +267,5 @@ def _grant_row(account_id: str, grant: Grant) -> _Row:
         grant.source,
         grant.is_self,
         grant.until,
+        grant.organization,
     )

@@ -34,6 +34,7 @@ class OpenChart(NamedTuple):
     since: datetime
     is_self: bool
     until: datetime | None
+    organization: str
 
 
 class WelcomeRow(NamedTuple):

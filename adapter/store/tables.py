@@ -86,6 +86,7 @@ grant = sa.Table(
     sa.Column("is_self", sa.Boolean, nullable=False),
     sa.Column("since", Instant, nullable=False),
     sa.Column("until", Instant),  # when time alone ends the access or makes it narrower
+    _text("organization", server_default=""),  # who keeps the chart: its merchant is shown to the account
     sa.Index("ix_grant_patient", "patient"),
     sa.Index("ix_grant_contact", "contact"),
 )
@@ -196,6 +197,8 @@ widget_revision = sa.Table(
     sa.Column("accepted_at", Instant),
     sa.Column("live_at", Instant),
     sa.Column("created_at", Instant, nullable=False),
+    _text("organization", server_default=""),  # whose page it is; empty: the practice's own
+    _text("configured", server_default=""),  # hash of what the settings asked for; another than `hash` after a rollback
 )
 
 audit = sa.Table(

@@ -41,6 +41,7 @@ def accounts(
                     "state": grant.state,
                     "reason": grant.reason,
                     "self": grant.is_self,
+                    "organization": grant.organization or None,
                     "since": grant.since.isoformat(),
                     "until": _iso(grant.until),
                     "source": grant.source,

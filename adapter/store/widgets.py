@@ -1,11 +1,12 @@
-"""The widget revisions of each practice: what was published when, and how far each has come."""
+"""The widget revisions of each practice and its Organizations: what was published when, and how far each has come."""
 
 from datetime import datetime
 
 import sqlalchemy as sa
 
+from adapter.core.publication import Publish, Revision
 from adapter.core.state import EffectKind, EffectState, WidgetState
-from adapter.core.widget import Revision, Widget, widget_from_json, widget_hash, widget_json
+from adapter.core.widget import OWN, widget_from_json, widget_hash, widget_json
 from adapter.store.tables import effect, widget_revision
 
 
@@ -14,15 +15,48 @@ def subject(practice: str, revision: int) -> str:
     return f"{practice}/{revision}"
 
 
-def latest(connection: sa.Connection, practice: str) -> Revision | None:
-    """The newest revision; None when nothing was ever published."""
-    found = history(connection, practice, limit=1)
+def latest(connection: sa.Connection, practice: str, organization: str = OWN) -> Revision | None:
+    """The newest revision of one page; None when nothing was ever published there."""
+    found = history(connection, practice, organization=organization, limit=1)
     return found[0] if found else None
 
 
-def history(connection: sa.Connection, practice: str, *, limit: int | None = None) -> list[Revision]:
-    """Revisions, newest first."""
-    mine = sa.select(widget_revision).where(widget_revision.c.practice == practice)
+def newest(connection: sa.Connection, practice: str) -> dict[str, Revision]:
+    """The newest revision of every page that was ever published, by Organization."""
+    rows = widget_revision.alias("later")
+    last = sa.select(sa.func.max(rows.c.revision)).where(
+        rows.c.practice == widget_revision.c.practice, rows.c.organization == widget_revision.c.organization
+    )
+    found = _read(connection, practice, widget_revision.c.revision == last.scalar_subquery())
+    return {one.organization: one for one in found}
+
+
+def last_live(connection: sa.Connection, practice: str) -> dict[str, Revision]:
+    """The newest revision of every page that parents have seen, by Organization."""
+    found: dict[str, Revision] = {}
+    for one in _read(connection, practice, widget_revision.c.live_at.is_not(None)):
+        found.setdefault(one.organization, one)
+    return found
+
+
+def find(connection: sa.Connection, practice: str, revision: int) -> Revision | None:
+    """One revision; None when there is none of that number."""
+    found = _read(connection, practice, widget_revision.c.revision == revision)
+    return found[0] if found else None
+
+
+def history(
+    connection: sa.Connection, practice: str, *, organization: str | None = None, limit: int | None = None
+) -> list[Revision]:
+    """Revisions, newest first: of one page, or of all."""
+    here = [] if organization is None else [widget_revision.c.organization == organization]
+    return _read(connection, practice, *here, limit=limit)
+
+
+def _read(
+    connection: sa.Connection, practice: str, *which: sa.ColumnElement[bool], limit: int | None = None
+) -> list[Revision]:
+    mine = sa.select(widget_revision).where(widget_revision.c.practice == practice, *which)
     rows = connection.execute(mine.order_by(widget_revision.c.revision.desc()).limit(limit))
     return [
         Revision(
@@ -32,21 +66,38 @@ def history(connection: sa.Connection, practice: str, *, limit: int | None = Non
             created_at=row.created_at,
             accepted_at=row.accepted_at,
             live_at=row.live_at,
+            organization=row.organization,
+            reason=row.reason,
+            configured=row.configured,
         )
         for row in rows
     ]
 
 
-def add(connection: sa.Connection, practice: str, widget: Widget | None, *, reason: str, now: datetime) -> Revision:
-    """Makes the next revision and queues its delivery; the ones before it are replaced.
+def add(
+    connection: sa.Connection, practice: str, publish: Publish, *, organization: str = OWN, now: datetime
+) -> Revision:
+    """Makes the next revision of a page and queues its delivery; the ones before it are replaced.
 
     The caller has the practice to itself (``store.turns``).
     """
-    before = latest(connection, practice)
-    number = before.revision + 1 if before else 1
-    old = (widget_revision.c.practice == practice, widget_revision.c.state != WidgetState.REPLACED)
+    before = history(connection, practice, limit=1)
+    number = before[0].revision + 1 if before else 1
+    old = (
+        widget_revision.c.practice == practice,
+        widget_revision.c.organization == organization,
+        widget_revision.c.state != WidgetState.REPLACED,
+    )
     connection.execute(sa.update(widget_revision).where(*old).values(state=WidgetState.REPLACED))
-    values = {"revision": number, "hash": widget_hash(widget), "content": widget_json(widget), "reason": reason}
+    configured = publish.configured or widget_hash(publish.widget)
+    values = {
+        "revision": number,
+        "organization": organization,
+        "hash": widget_hash(publish.widget),
+        "configured": configured,
+        "content": widget_json(publish.widget),
+        "reason": publish.reason,
+    }
     connection.execute(
         sa.insert(widget_revision).values(practice=practice, state=WidgetState.QUEUED, created_at=now, **values)
     )
@@ -56,14 +107,27 @@ def add(connection: sa.Connection, practice: str, widget: Widget | None, *, reas
             practice=practice,
             kind=EffectKind.WIDGET,
             subject=subject(practice, number),
-            to="home page",
+            to=f"home page of {organization}" if organization else "home page",
             state=EffectState.QUEUED,
             attempts=0,
             next_at=now,
             created_at=now,
         )
     )
-    return Revision(revision=number, widget=widget, state=WidgetState.QUEUED, created_at=now)
+    return Revision(
+        revision=number,
+        widget=publish.widget,
+        state=WidgetState.QUEUED,
+        created_at=now,
+        organization=organization,
+        reason=publish.reason,
+        configured=configured,
+    )
+
+
+def revision_of(subject: str) -> int:
+    """The inverse of ``subject``, as far as the number goes."""
+    return int(subject.rpartition("/")[2])
 
 
 def mark_accepted(connection: sa.Connection, practice: str, revision: int, *, now: datetime) -> bool:

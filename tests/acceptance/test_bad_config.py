@@ -24,7 +24,7 @@ def test_every_fault_of_the_configuration_is_listed_at_once(adapter: Adapter) ->
         '[[practice]]\nid = "Main Street"\ntime_zone = "Mars/Olympus"\n'
         '[practice.ehr]\nkind = "fhir"\nbase_url = "http://ehr.example.org/fhir"\n'
         '[practice.policy]\nwelcome_link_hours = 0\nallowed_roles = ["aunt"]\nbands = [{ from = 3, access = "full" }]\n'
-        '[practice.merchant]\nvendor = "paypal"\n'
+        '[practice.merchant]\nvendor = "PayPal"\n'
     )
     lines = _faults(adapter.run("sync"))
     assert all(str(adapter.config) in line for line in lines)
@@ -34,7 +34,7 @@ def test_every_fault_of_the_configuration_is_listed_at_once(adapter: Adapter) ->
     )  # fmt: skip
     for key in expected:
         assert any(f": {key}" in line for line in lines), (key, lines)
-    assert "paypal" not in "".join(lines) and "Main Street" not in "".join(lines)
+    assert "PayPal" not in "".join(lines) and "Main Street" not in "".join(lines)
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ import pytest
 from rich.cells import cell_len
 
 from adapter.bootstrap import build
+from adapter.core.publication import WAIT_SENTENCE
 from adapter.core.state import WidgetState
-from adapter.core.widget import WAIT_SENTENCE
 from adapter.settings import load_settings
 from adapter.store import findings, runs, views, widgets
 from adapter.store.engine import read
@@ -154,8 +154,8 @@ def test_the_mail_it_shows_keeps_its_link_to_itself(told: Told) -> None:
 
 def test_the_widget_is_pending_first_and_live_once_it_was_read_back(told: Told) -> None:
     part = " ".join(told.part(5).split())
-    row = "main-street 1 InstaMed Pay your bill"
-    order = [f"{row} pending", WAIT_SENTENCE, "moves its own clock", f"{row} live"]
+    page = "InstaMed “Pay your bill”, revision 1"
+    order = [f"pending {page}", WAIT_SENTENCE, "moves its own clock", f"live {page}"]
     places = [part.index(words) for words in order]
     assert places == sorted(places)
     latest = told.stored()["widget"]

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from adapter.core.policy import Access
 from adapter.core.portal import opened
-from adapter.core.widget import widget_from_json, widget_json
+from adapter.core.widget import OWN, Widget, pages_for, widget_from_json, widget_json
 from adapter.errors import DeliveryError, RetriableError
 from adapter.portal import HomePage, Offers, PortalAccount
 from adapter.portal.embedded import records
@@ -127,6 +127,7 @@ class EmbeddedPortal:
         at = self._now()
         values = {
             "practice": self._practice,
+            "organization": home.organization,
             "revision": home.revision,
             "content": widget_json(home.widget),
             "accepted_at": stamp(at),
@@ -135,15 +136,28 @@ class EmbeddedPortal:
         with self._begin() as connection:
             connection.execute(sa.insert(records.home), values)
 
-    def get_home(self) -> HomePage | None:
+    def get_home(self, organization: str = "") -> HomePage | None:
         """See ``Portal.get_home``."""
         pages = records.home
-        shown = sa.select(pages).where(pages.c.practice == self._practice, pages.c.visible_at <= stamp(self._now()))
+        here = sa.and_(pages.c.practice == self._practice, pages.c.organization == organization)
+        shown = sa.select(pages).where(here, pages.c.visible_at <= stamp(self._now()))
         with self._begin() as connection:
             row = connection.execute(shown.order_by(pages.c.seq.desc()).limit(1)).first()
         if row is None:
             return None
-        return HomePage(practice=self._practice, revision=row.revision, widget=widget_from_json(row.content))
+        widget = widget_from_json(row.content)
+        return HomePage(practice=self._practice, revision=row.revision, widget=widget, organization=organization)
+
+    def pages_of(self, key: str) -> list[Widget]:
+        """What one account sees for payments now: the pages of its dependents' Organizations, or the practice's own."""
+        account = self.get_accounts([key]).get(key)
+        if account is None or not account.active:
+            return []
+        organizations = {one.organization for one in opened(account, self._now()).values()}
+        homes = {one: self.get_home(one) for one in organizations | {OWN}}
+        return [
+            widget for _, widget in pages_for(organizations, {one: home.widget for one, home in homes.items() if home})
+        ]
 
     def check(self) -> str:
         """See ``Portal.check``."""
@@ -175,7 +189,7 @@ class EmbeddedPortal:
         """One transaction; the database's exceptions become ours here, without their words, which quote values."""
         try:
             if not self._ready:
-                records.metadata.create_all(self._engine)
+                records.make_tables(self._engine)
                 self._ready = True
             with self._engine.begin() as connection:
                 yield connection

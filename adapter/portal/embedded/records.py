@@ -48,8 +48,21 @@ home = sa.Table(
     _text("content"),
     _text("accepted_at"),
     _text("visible_at"),
+    sa.Column("organization", sa.Text, nullable=False, server_default=""),
     sa.Index("ix_portal_home_visible", "practice", "visible_at"),
 )
+
+
+def make_tables(engine: sa.Engine) -> None:
+    """The tables, with the columns that a later version of them has more."""
+    metadata.create_all(engine)
+    if any(column["name"] == "organization" for column in sa.inspect(engine).get_columns(home.name)):
+        return
+    try:
+        with engine.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE portal_home ADD COLUMN organization TEXT NOT NULL DEFAULT ''")
+    except sa.exc.DBAPIError:  # another process was faster, or the next statement will say what is wrong
+        return
 
 
 def to_row(practice: str, one: PortalAccount) -> dict[str, Any]:
