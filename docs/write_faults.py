@@ -6,7 +6,7 @@ from pathlib import Path
 # The tests are no installed package.
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from adapter.ehr.fhir.retry import TRIES
+from adapter.http.retry import TRIES
 from tests.hostile.fault import End, Fault
 from tests.hostile.faults import FAULTS, GROUPS
 

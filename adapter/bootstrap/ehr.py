@@ -11,7 +11,6 @@ from adapter.ehr.fhir import FhirReader
 from adapter.ehr.fhir.auth import Authorization
 from adapter.ehr.fhir.auth.basic import Basic
 from adapter.ehr.fhir.auth.bearer import Bearer
-from adapter.ehr.fhir.auth.client_secret import ClientSecret
 from adapter.ehr.fhir.auth.keys import read_key
 from adapter.ehr.fhir.auth.none import NoAuthorization
 from adapter.ehr.fhir.auth.oauth import oauth
@@ -19,6 +18,7 @@ from adapter.ehr.fhir.auth.smart import Assertion
 from adapter.ehr.fhir.bulk.making import make_bulk
 from adapter.ehr.files import FilesReader
 from adapter.errors import ConfigError, Fault
+from adapter.http.client_secret import ClientSecret
 from adapter.settings import FhirEhr, FilesEhr, PracticeSettings
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapter.ehr import Broken, Record
-from adapter.ehr.decode import Doubled, duplicate_path
+from adapter.http.decode import Doubled, duplicate_path
 
 _TYPE = re.compile(r"[A-Z][A-Za-z]{0,63}")
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")

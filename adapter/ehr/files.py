@@ -6,9 +6,9 @@ from pathlib import Path
 
 from adapter.ehr import Broken, Check, Progress, ReadResult, Record
 from adapter.ehr.bundle import Part, Remark, patient_of, reference, unfold
-from adapter.ehr.decode import MAX_BYTES, DuplicateKeys, Undecodable, decode
 from adapter.ehr.folder import MEGABYTE, Source, Unreadable, lines, opened, sources, whole
 from adapter.errors import SourceError
+from adapter.http.decode import MAX_BYTES, DuplicateKeys, Undecodable, decode
 
 MAX_LINE = 16 * MEGABYTE
 PROGRESS_EVERY = 1000

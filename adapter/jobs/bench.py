@@ -17,10 +17,10 @@ from adapter.core.policy import Policy
 from adapter.core.search import PATIENT_CONTACT
 from adapter.ehr import Broken, Record
 from adapter.ehr.bundle import Part, Remark, unfold
-from adapter.ehr.decode import DuplicateKeys, Undecodable, decode
 from adapter.ehr.fhir.contacts import Naming, charts_in
 from adapter.ehr.fhir.strategies.patient_contact import with_contacts
 from adapter.errors import FatalError
+from adapter.http.decode import DuplicateKeys, Undecodable, decode
 from adapter.jobs.consents import Consents, MapperBesideConsents
 
 _MAX_BYTES = 64 * 1024 * 1024

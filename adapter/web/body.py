@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
-from adapter.ehr.decode import Undecodable, decode
+from adapter.http.decode import Undecodable, decode
 
 MOST_BYTES = 4 * 1024 * 1024
 """Of a body, packed and unpacked alike; a Bundle of a thousand whole Patients fits."""

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from adapter.ehr.bundle import worst_issue
-from adapter.ehr.decode import DuplicateKeys, Undecodable, decode
 from adapter.ehr.fhir.client import Answer
 from adapter.errors import SourceError
+from adapter.http.decode import DuplicateKeys, Undecodable, decode
 
 _REMEDIES = {
     401: "Check the token: it is missing, wrong or expired.",

@@ -10,12 +10,12 @@ import orjson
 import requests
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from adapter.ehr.fhir import retry
 from adapter.ehr.fhir.auth import Authorization
 from adapter.ehr.fhir.pace import Pace
-from adapter.ehr.fhir.urls import Base, Guard, shown_origin
-from adapter.ehr.fhir.wire import WHOLE_ANSWER
 from adapter.errors import SourceError
+from adapter.http import retry
+from adapter.http.urls import Base, Guard, shown_origin
+from adapter.http.wire import WHOLE_ANSWER
 
 _CHUNK = 64 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})

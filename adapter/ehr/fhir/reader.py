@@ -21,9 +21,9 @@ from adapter.ehr.fhir.pace import Pace
 from adapter.ehr.fhir.strategies import Strategy, Unproven, Way
 from adapter.ehr.fhir.strategies.choosing import SEARCHING, choose
 from adapter.ehr.fhir.strategies.source import Source, walk
-from adapter.ehr.fhir.urls import Base
-from adapter.ehr.fhir.wire import make_session
 from adapter.errors import SourceError
+from adapter.http.urls import Base
+from adapter.http.wire import make_session
 
 
 def _now() -> datetime:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapter.ehr.decode import DuplicateKeys, Undecodable, decode, duplicate_path
+from adapter.http.decode import DuplicateKeys, Undecodable, decode, duplicate_path
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),

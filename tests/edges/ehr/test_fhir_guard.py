@@ -11,10 +11,11 @@ import responses
 from pydantic import SecretStr
 
 from adapter.ehr import ReadResult
-from adapter.ehr.fhir import FhirReader, retry
+from adapter.ehr.fhir import FhirReader
 from adapter.ehr.fhir.auth.bearer import Bearer
-from adapter.ehr.fhir.urls import Base, Guard, Verdict
 from adapter.errors import SourceError
+from adapter.http import retry
+from adapter.http.urls import Base, Guard, Verdict
 from tests.edges.ehr import scripted
 from tests.edges.ehr.families import families, quiet
 from tests.edges.ehr.scripted import ScriptedEhr

@@ -2,7 +2,7 @@
 
 import re
 
-from adapter.ehr.fhir.urls import Base
+from adapter.http.urls import Base
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _QUERY = re.compile(r"[!$-;=?-Z_a-z~]*")

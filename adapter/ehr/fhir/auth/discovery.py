@@ -6,11 +6,11 @@ before SMART 2, the extension ``oauth-uris`` of the CapabilityStatement.
 
 from typing import Any
 
-from adapter.ehr.decode import Undecodable, decode
 from adapter.ehr.fhir.auth.address import endpoint_of, is_loopback
 from adapter.ehr.fhir.client import Client
-from adapter.ehr.fhir.urls import shown_origin
 from adapter.errors import SourceError
+from adapter.http.decode import Undecodable, decode
+from adapter.http.urls import shown_origin
 
 _WELL_KNOWN = ".well-known/smart-configuration"
 _OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"

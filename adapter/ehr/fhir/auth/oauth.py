@@ -4,16 +4,16 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-from adapter.ehr.fhir.auth.client_secret import ClientSecret
 from adapter.ehr.fhir.auth.discovery import Discovery
-from adapter.ehr.fhir.auth.endpoint import TokenEndpoint
 from adapter.ehr.fhir.auth.none import NoAuthorization
 from adapter.ehr.fhir.auth.scopes import TYPES
 from adapter.ehr.fhir.auth.smart import Assertion
 from adapter.ehr.fhir.auth.token import TokenAuthorization
 from adapter.ehr.fhir.client import Client
-from adapter.ehr.fhir.urls import Base
-from adapter.ehr.fhir.wire import make_session
+from adapter.http.client_secret import ClientSecret
+from adapter.http.token_endpoint import TokenEndpoint
+from adapter.http.urls import Base
+from adapter.http.wire import make_session
 
 _MAX_BODY = 16 * 1024 * 1024
 

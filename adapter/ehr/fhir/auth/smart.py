@@ -9,8 +9,8 @@ import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from adapter.ehr.fhir.auth.endpoint import Login
 from adapter.ehr.fhir.auth.keys import SigningKey
+from adapter.http.token_endpoint import Login
 
 _LIFE = timedelta(minutes=4)
 """One minute less than allowed, for clocks that differ."""

@@ -11,8 +11,8 @@ from pydantic import SecretStr
 from adapter.ehr import Check
 from adapter.ehr.fhir.auth import scopes
 from adapter.ehr.fhir.auth.discovery import Discovery
-from adapter.ehr.fhir.auth.endpoint import Granted, Login, TokenEndpoint
 from adapter.errors import SourceError
+from adapter.http.token_endpoint import Granted, Login, TokenEndpoint
 
 _UNSTATED = 300.0
 """Seconds a token is used when the EHR does not say how long it lives; SMART recommends five minutes."""

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 
 from adapter.ehr import Broken, Record
 from adapter.ehr.bundle import Part, Remark, reference, unfold
-from adapter.ehr.decode import DuplicateKeys, Undecodable, decode
 from adapter.ehr.fhir.bulk.deletions import deletions
 from adapter.ehr.fhir.bulk.files import Downloads, Failed, Wait
 from adapter.ehr.fhir.bulk.lines import MAX_LINE, MEGABYTE, Block
 from adapter.ehr.fhir.bulk.manifest import File, Manifest
 from adapter.ehr.fhir.bulk.transport import Transport, Trouble
 from adapter.errors import SourceError
+from adapter.http.decode import DuplicateKeys, Undecodable, decode
 
 Idle = Callable[[], None]
 """Called about once a second while nothing comes."""

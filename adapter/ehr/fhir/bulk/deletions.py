@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from adapter.ehr.fhir.urls import Base
+from adapter.http.urls import Base
 
 KINDS = ("Patient", "RelatedPerson")
 _REF = re.compile(r"([A-Z][A-Za-z]{0,63})/([A-Za-z0-9\-.]{1,64})(?:/_history/[A-Za-z0-9\-.]{1,64})?")

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from adapter.ehr import Broken, Progress, ReadResult, Record
-from adapter.ehr.fhir import retry
 from adapter.ehr.fhir.answer import Refused
 from adapter.ehr.fhir.bulk.contents import Contents, refs_of
 from adapter.ehr.fhir.bulk.job import Gone, Jobs, Request, Started
 from adapter.ehr.fhir.bulk.notes import FileNotes, NoNotes, Note, Notes
 from adapter.ehr.fhir.bulk.transport import Transport
 from adapter.errors import SourceError
+from adapter.http import retry
 
 STALE = timedelta(minutes=10)
 """An export may be this much older than the moment it was asked for: two clocks of one EHR need not agree."""

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from adapter.ehr.fhir import retry
 from adapter.ehr.fhir.bulk.lines import Block, Damaged, Place, blocks, unpacked
 from adapter.ehr.fhir.bulk.manifest import File
 from adapter.ehr.fhir.bulk.transport import Stream, Transport, Trouble
 from adapter.errors import SourceError
+from adapter.http import retry
 
 TRIES = 4
 AHEAD = 2

@@ -13,12 +13,12 @@ from functools import partial
 from urllib.parse import urlencode
 
 from adapter.ehr import Progress
-from adapter.ehr.fhir import retry
 from adapter.ehr.fhir.answer import Refused, shown_outcome
 from adapter.ehr.fhir.bulk.manifest import Manifest, manifest
 from adapter.ehr.fhir.bulk.transport import Transport, Trouble
 from adapter.ehr.fhir.client import Answer
 from adapter.errors import SourceError
+from adapter.http import retry
 
 WHAT = "GET $export"
 STATUS = "GET the status of the export"

@@ -14,8 +14,8 @@ from adapter.ehr.fhir.bulk.job import Jobs
 from adapter.ehr.fhir.bulk.notes import FileNotes
 from adapter.ehr.fhir.bulk.strategy import Bulk
 from adapter.ehr.fhir.bulk.transport import Transport
-from adapter.ehr.fhir.urls import Base, Guard
-from adapter.ehr.fhir.wire import make_session
+from adapter.http.urls import Base, Guard
+from adapter.http.wire import make_session
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 

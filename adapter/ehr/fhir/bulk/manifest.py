@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from adapter.ehr.decode import DuplicateKeys, Undecodable, decode
 from adapter.ehr.fhir.answer import instant
 from adapter.ehr.fhir.client import Answer
 from adapter.errors import SourceError
+from adapter.http.decode import DuplicateKeys, Undecodable, decode
 
 MOST_FILES = 100_000
 

@@ -12,8 +12,8 @@ from urllib3.response import BaseHTTPResponse
 from adapter.ehr.fhir.answer import Refused
 from adapter.ehr.fhir.auth import Authorization
 from adapter.ehr.fhir.client import Answer
-from adapter.ehr.fhir.urls import Guard, shown_origin
 from adapter.errors import SourceError
+from adapter.http.urls import Guard, shown_origin
 
 _CHUNK = 256 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})

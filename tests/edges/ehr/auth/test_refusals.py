@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 from pydantic import SecretStr
 
-from adapter.ehr.fhir.auth.client_secret import ClientSecret
 from adapter.ehr.fhir.auth.oauth import oauth
 from adapter.errors import SourceError
+from adapter.http.client_secret import ClientSecret
 from tests.edges.ehr.auth import token_server
 from tests.edges.ehr.auth.signing_in import Clock, no_sleep, reader, refusal, smart
 from tests.edges.ehr.auth.token_server import CLIENT, READ, SECRET, Reply, TokenServer
@@ -25,8 +25,8 @@ REFUSALS: dict[str, tuple[Callable[[Reply], None], str]] = {
     "a token with a line break": (token_server.says(access_token="canary-token\r\nX: y"), "a usable access_token"),
     "a token that is a number": (token_server.says(access_token=7), "without a usable access_token"),
     "a token that is empty": (token_server.says(access_token=""), "without a usable access_token"),
-    "no type": (token_server.says(token_type=None), "not of type bearer"),
-    "a type nobody can use": (token_server.says(token_type="mac"), "not of type bearer"),
+    "no type": (token_server.says(token_type=None), "not a bearer token"),
+    "a type nobody can use": (token_server.says(token_type="mac"), "not a bearer token"),
     "a scope that is no text": (token_server.says(scope=["system/*.rs"]), "a scope that is not text"),
     "a redirect": (
         token_server.status(307, Location="https://thief.example/token"),

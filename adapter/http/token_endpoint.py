@@ -15,11 +15,11 @@ import requests
 from pydantic import SecretStr
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from adapter.ehr.decode import Undecodable, decode
-from adapter.ehr.fhir import retry
-from adapter.ehr.fhir.auth.refusals import remedy_for
-from adapter.ehr.fhir.urls import shown_origin
 from adapter.errors import SourceError
+from adapter.http import retry
+from adapter.http.decode import Undecodable, decode
+from adapter.http.refusals import remedy_for
+from adapter.http.urls import shown_origin
 
 _MAX_BYTES = 256 * 1024
 _SKEW = 60
@@ -61,7 +61,7 @@ class _Only(requests.auth.AuthBase):
 
 
 class TokenEndpoint:
-    """Asks for access tokens. ``session`` ends every answer in time (``wire.make_session``)."""
+    """Asks for access tokens. ``session`` ends every answer in time (``wire.make_session``); ``whom``: whose it is."""
 
     def __init__(
         self,
@@ -70,7 +70,9 @@ class TokenEndpoint:
         timeout: float,
         sleep: Callable[[float], None],
         clock: Callable[[], datetime],
+        whom: str = "the EHR",
     ) -> None:
+        self._whom = whom
         self._session = session
         self._timeout = timeout
         self._sleep = sleep
@@ -95,7 +97,7 @@ class TokenEndpoint:
                 self._sleep(retry.wait(tried, headers, now=self._clock()))
         raise SourceError(
             f"{what}: {trouble}, {retry.TRIES} times in a row, so nothing was read. "
-            "Try again later; if it stays, ask the EHR's support."
+            f"Try again later; if it stays, ask {self._whom}'s support."
         )
 
     def _once(self, url: str, login: Login) -> tuple[int, Mapping[str, str], bytes]:
@@ -117,7 +119,7 @@ class TokenEndpoint:
         except (requests.exceptions.Timeout, ReadTimeoutError):
             raise _Transient(f"no answer within {self._timeout:g} s") from None
         except requests.exceptions.ConnectionError:
-            raise _Transient("the EHR's token endpoint cannot be reached") from None
+            raise _Transient(f"{self._whom}'s token endpoint cannot be reached") from None
         except (requests.exceptions.RequestException, HTTPError):
             raise _Transient("the answer was cut off or damaged on its way") from None
 
@@ -136,17 +138,19 @@ class TokenEndpoint:
             )
         value = _json_object(body)
         if status != 200:
-            raise SourceError(f"{what}: answered {status}{remedy_for(value)}{self._skew(headers)}")
+            raise SourceError(f"{what}: answered {status}{remedy_for(value, self._whom)}{self._skew(headers)}")
         if value is None:
             raise SourceError(f"{what}: answered something else than JSON. Check token_url.")
         token, kind = value.get("access_token"), value.get("token_type")
         if not isinstance(token, str) or not re.fullmatch(r"[!-~]{1,65536}", token):
             raise SourceError(f"{what}: answered without a usable access_token. Check token_url.")
         if not isinstance(kind, str) or kind.lower() != "bearer":
-            raise SourceError(f"{what}: granted a token that is not of type bearer. Ask the EHR's support for one.")
+            raise SourceError(
+                f"{what}: granted a token that is not a bearer token. Ask {self._whom}'s support for one."
+            )
         scope = value.get("scope")
         if "scope" in value and not isinstance(scope, str):
-            raise SourceError(f"{what}: answered with a scope that is not text. Ask the EHR's support.")
+            raise SourceError(f"{what}: answered with a scope that is not text. Ask {self._whom}'s support.")
         scopes = tuple(scope.split()) if isinstance(scope, str) else None
         return Granted(SecretStr(token), value.get("expires_in"), scopes)
 
@@ -160,7 +164,7 @@ class TokenEndpoint:
         if abs(off) < _SKEW:
             return ""
         side = "ahead of" if off > 0 else "behind"
-        return f" This machine's clock is {abs(off)} s {side} the EHR's: set it right first."
+        return f" This machine's clock is {abs(off)} s {side} {self._whom}'s: set it right first."
 
 
 def _json_object(body: bytes) -> dict[str, Any] | None:

@@ -75,9 +75,9 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """The configured EHR, and the further places its Bulk Data files may lie (``files``: host, or host and folder).
+    """The configured server, and further places of Bulk Data files (``files``: host, or host and folder).
 
-    A file elsewhere is fetched only when its place is listed, and the token goes along only to the EHR's own origin:
+    A file elsewhere is fetched only when its place is listed, and the token goes along only to the own origin:
     a listed storage host gets none (https://hl7.org/fhir/uv/bulkdata/export.html, requiresAccessToken), unless
     ``files_get_token`` says that the practice wants it so.
     """

@@ -6,7 +6,7 @@ from urllib.parse import quote_plus
 
 from pydantic import SecretStr
 
-from adapter.ehr.fhir.auth.endpoint import Login
+from adapter.http.token_endpoint import Login
 
 Method = Literal["client_secret_basic", "client_secret_post"]
 

@@ -1,0 +1,1 @@
+"""HTTP as every edge speaks it: where a secret may go, answers that end, strict JSON, tokens from a token endpoint."""
