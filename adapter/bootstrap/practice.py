@@ -13,6 +13,9 @@ from adapter.jobs.practice import Practice
 from adapter.profiles import load_profile
 from adapter.settings import FilesEhr, PracticeSettings
 
+UNDECISIVE = ("repair_portal", "brakes", "release_needs_two", "release_days")
+"""Switches that say how much may happen at once, not what is right: another value is no reason to decide anew."""
+
 
 def make_practice(
     settings: PracticeSettings, reader: Callable[[PracticeSettings, MappingProfile], Reader], folder: Path
@@ -24,7 +27,9 @@ def make_practice(
     profile = load_profile(settings.mapping, [folder / "mappings"])
     policy = settings.policy.to_policy()
     base_url = None if isinstance(settings.ehr, FilesEhr) else settings.ehr.base_url
-    rules = msgspec.json.encode((profile.hash, msgspec.to_builtins(policy, order="deterministic"), settings.time_zone))
+    switches = msgspec.to_builtins(policy, order="deterministic")
+    decisive = {name: value for name, value in switches.items() if name not in UNDECISIVE}
+    rules = msgspec.json.encode((profile.hash, decisive, settings.time_zone))
     return Practice(
         id=settings.id,
         name=settings.name,

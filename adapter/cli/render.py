@@ -84,6 +84,8 @@ def show_run(report: dict[str, Any]) -> None:
             f"adapter release {report['run']}",
             markup=False,
         )
+    if any(name.startswith("brake_") for name in held):
+        out.print("More than is ordinary, so it waits for you: adapter held", style="yellow", markup=False)
     if report["findings"]:
         out.print("What needs a look, and how to fix it: adapter findings", markup=False)
 

@@ -113,7 +113,7 @@ def _release(demo: Demo, run: int) -> None:
         "accident. Staff have looked at the accounts and release them."
     )
     show_command(f"release {run}")
-    released = release(demo.app.engine, run, actor=actor(), now=demo.clock())
+    released = release(demo.app.engine, demo.app.practices, run, actor=actor(), now=demo.clock())
     out.print(f"Released {released.welcome:,} Welcome emails.")
     show_command("deliver")
     with showing_arrivals(demo, released.welcome):

@@ -1,4 +1,4 @@
-"""Commands that do something: plan, sync, deliver, release, register."""
+"""Commands that do something: plan, sync, deliver, register."""
 
 import os
 import re
@@ -113,7 +113,9 @@ def plan(
     else:
         for shown in plans:
             show_plan(shown)
-    return DONE if all(shown["complete"] for shown in plans) else FAILED
+    if not all(shown["complete"] for shown in plans):
+        return FAILED
+    return HELD if any(shown["held"] for shown in plans) else DONE
 
 
 def _action(action: Any) -> dict[str, Any]:
@@ -160,27 +162,6 @@ def deliver(context: typer.Context, json: Json = False) -> int:
     else:
         show_delivery(report)
     return FAILED if report["problems"] else DONE
-
-
-@app.command(rich_help_panel="Every day")
-def release(
-    context: typer.Context,
-    run: Annotated[int, typer.Argument(help="The run, as `adapter runs` shows it.", metavar="RUN")],
-) -> int:
-    """Let the Welcome emails go that were held for a practice's first run."""
-    from adapter.bootstrap import actor
-    from adapter.jobs.release import release as let_go
-
-    built = load(context)
-    released = let_go(built.engine, run, actor=actor(), now=built.clock())
-    if not released.welcome:
-        tell(f"Run {run} holds no Welcome emails.")
-        return DONE
-    out.print(
-        f"Released {released.welcome:,} Welcome emails of {released.practice}. `adapter deliver` sends them.",
-        markup=False,
-    )
-    return DONE
 
 
 @app.command(rich_help_panel="Every day")

@@ -1,14 +1,15 @@
 """The difference between what an account should be and what it is, as a list of actions with reasons."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from enum import StrEnum
 
 import msgspec
 
 from adapter.core.accounts import AccountDecision, Dependent, Member, lost_grant
+from adapter.core.brakes import Brake, grant_brake, restrained
 from adapter.core.policy import Access
 from adapter.core.reasons import ELIGIBLE, FIRST_RUN
-from adapter.core.state import Account, AccountStatus, EffectState, Grant, GrantState
+from adapter.core.state import Account, AccountStatus, EffectState, Grant, GrantState, Standing
 from adapter.core.until import WIDTH, earlier
 
 
@@ -37,6 +38,7 @@ _BY_STATE = {
     GrantState.SUSPENDED: ActionKind.SUSPEND_GRANT,
     GrantState.ENDED: ActionKind.END_GRANT,
 }
+_BRAKES = {ActionKind.QUEUE_WELCOME: Brake.WELCOME, ActionKind.MOVE_ACCOUNT: Brake.ADDRESS_CHANGE}
 _WAITING = frozenset({EffectState.QUEUED, EffectState.HELD})
 
 
@@ -60,6 +62,15 @@ class Action(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The e-mail key an account moves to."""
     account_id: str = ""
     """Empty for an account that the plan itself opens."""
+    was: Standing | None = None
+    """The account as it was before, for every action but those on a grant."""
+
+    @property
+    def brake(self) -> Brake | None:
+        """Which brake counts this action."""
+        if self.grant is not None:
+            return grant_brake(self.before, self.grant)
+        return _BRAKES.get(self.action)
 
 
 def plan_account(
@@ -69,20 +80,21 @@ def plan_account(
     *,
     hold_welcome: bool,
     only_restrict: bool = False,
+    brakes: Collection[Brake] = (),
 ) -> list[Action]:
     """What makes ``current`` equal to ``decision``; empty when it already is.
 
     ``contacts_now`` has, by reference, the contacts that the account's existing grants rest on, wherever they are now.
     ``hold_welcome`` holds Welcome emails for a human's release. With ``only_restrict`` (an incomplete read) nothing is
-    opened or widened; explicit evidence against access still acts.
+    opened or widened; explicit evidence against access still acts. What a brake in ``brakes`` holds is left out.
     """
-    planner = _Planner(decision, current, only_restrict)
+    planner = _Planner(decision, current, only_restrict, brakes)
     grants = dict(current.grants) if current else {}
     for action in planner.grants(contacts_now):
         planner.actions.append(action)
         if action.grant:
             grants[action.grant.patient] = action.grant
-    if current is None and not grants:
+    if current is None and (not grants or planner.held):
         return []
     active = [grant for _, grant in sorted(grants.items()) if grant.state is GrantState.ACTIVE]
     planner.account(grants, active)
@@ -117,16 +129,26 @@ def plan_move(decision: AccountDecision, account: Account, contacts_now: Mapping
         new_key=decision.email_key,
         account_id=account.id,
         status=AccountStatus.PENDING,
+        was=Standing.of(account),
     )
 
 
 class _Planner:
     """Collects one account's actions."""
 
-    def __init__(self, decision: AccountDecision, current: Account | None, only_restrict: bool) -> None:
+    def __init__(
+        self,
+        decision: AccountDecision,
+        current: Account | None,
+        only_restrict: bool,
+        brakes: Collection[Brake],
+    ) -> None:
         self.decision = decision
         self.current = current
         self.only_restrict = only_restrict
+        self.brakes = brakes
+        self.held = False
+        """Whether a brake has held a change of a grant."""
         self.actions: list[Action] = []
 
     def grants(self, contacts_now: Mapping[str, Member]) -> Iterator[Action]:
@@ -147,6 +169,11 @@ class _Planner:
                 continue
             if self.only_restrict and (before is None or not _narrows(before, after)):
                 continue
+            if self.brakes:
+                wanted, after = after, restrained(before, after, self.brakes)
+                self.held = self.held or wanted is not after
+                if after is None or (before is not None and _same(before, after)):
+                    continue
             kind = (
                 ActionKind.CHANGE_GRANT
                 if before is not None and before.state is after.state
@@ -192,6 +219,10 @@ class _Planner:
         reopened = any(action.action is ActionKind.REOPEN_ACCOUNT for action in self.actions)
         registered = current is not None and current.registered
         if not registered and (state is None or state is EffectState.CANCELLED or (reopened and state not in _WAITING)):
+            # One for an account that moved or opens again is counted as that: held, nothing would bring it up later.
+            first = state is EffectState.CANCELLED or current is None or not current.generation
+            if Brake.WELCOME in self.brakes and first and not hold:
+                return
             kind = ActionKind.HOLD_WELCOME if hold else ActionKind.QUEUE_WELCOME
             reason = FIRST_RUN if hold else active[0].reason
             self.actions.append(self._action(kind, None, reason, active[0].source))
@@ -222,6 +253,7 @@ class _Planner:
             language=decision.language if named else "",
             status=status,
             account_id=current.id if current else "",
+            was=Standing.of(current) if current and grant is None else None,
         )
 
 

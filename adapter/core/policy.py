@@ -22,6 +22,31 @@ class Band(msgspec.Struct, frozen=True):
     access: Access
 
 
+class Limit(msgspec.Struct, frozen=True):
+    """How many changes of one kind are ordinary: ``count``, or ``percent`` of what there is, whichever is more.
+
+    The first two hold for one run and for any 24 hours, the other two for any 7 days.
+    """
+
+    count: int
+    percent: float
+    week_count: int
+    week_percent: float
+
+
+class Brakes(msgspec.Struct, frozen=True):
+    """The limit of each kind. Field names are the keys of ``[practice.policy.brakes]``."""
+
+    revocation: Limit = Limit(5, 2, 10, 5)
+    """Of the charts that are open."""
+    grant: Limit = Limit(25, 10, 50, 20)
+    """Of the charts that are open."""
+    welcome: Limit = Limit(25, 10, 50, 20)
+    """Of the accounts."""
+    address_change: Limit = Limit(5, 2, 10, 5)
+    """Of the accounts."""
+
+
 DEFAULT_ROLES = frozenset(Role) - {Role.SELF, Role.OTHER, Role.UNKNOWN}
 
 
@@ -46,3 +71,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """Publish our widget again when somebody changed it in the portal."""
     repair_portal: bool = False
     """Put back what is missing or different in the portal. What it opens too much is taken away in any case."""
+    brakes: Brakes = Brakes()
+    """More changes of one kind than this wait for a human."""
+    release_needs_two: bool = False
+    """Whether two different people have to release what a brake holds."""
+    release_days: int = 7
+    """How long what a brake holds can be released; then it is decided anew."""

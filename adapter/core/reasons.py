@@ -12,6 +12,10 @@ from adapter.core.state import GrantState
 
 FIRST_RUN = "first-run"
 """Why a practice's first Welcome emails wait for a release."""
+BRAKE_ON = "brake-on"
+"""Why changes wait for a human: there are more of one kind than is ordinary."""
+RELEASED = "released"
+"""Why what a brake held was done after all: somebody looked at it and released it."""
 RESTORED = "restored"
 """Why a chart that a backup has open is not opened by putting the backup back."""
 LINK_LOCKED = "welcome-link-locked"

@@ -94,3 +94,20 @@ class Account(msgspec.Struct, frozen=True, gc=False):
     """How many Welcome emails there have been."""
     registered: bool = False
     registered_at: datetime | None = None
+
+
+class Standing(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """An account beside its grants: whose it is and where it stands. What an action changes, and what it was before."""
+
+    status: AccountStatus | None = None
+    email: str = ""
+    name: str = ""
+    language: str = ""
+    welcome: EffectState | None = None
+    registered_at: datetime | None = None
+
+    @classmethod
+    def of(cls, account: Account) -> "Standing":
+        return cls(
+            account.status, account.email, account.name, account.language, account.welcome, account.registered_at
+        )

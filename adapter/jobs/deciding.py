@@ -1,11 +1,12 @@
 """Decide: the charts that changed, then the addresses they touch; make the plan. The deciding itself is pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import msgspec
 import sqlalchemy as sa
 
 from adapter.core.accounts import decide_account
+from adapter.core.brakes import Brake
 from adapter.core.findings import (
     Finding,
     address_scope,
@@ -18,7 +19,7 @@ from adapter.core.plan import Action, ActionKind, plan_move
 from adapter.core.state import Account
 from adapter.ehr import Progress
 from adapter.jobs.deciders import Addresses, Deciders
-from adapter.jobs.decisions import Terms, encode_actions, own_chart
+from adapter.jobs.decisions import Terms, braked, encode_actions, own_chart
 from adapter.jobs.spool import PlanSpool
 from adapter.store import accounts, facts, findings
 from adapter.store.sql import batches
@@ -58,21 +59,40 @@ class Decider:
             done += len(batch)
             self.progress("charts", done, len(refs))
 
+    @property
+    def addresses(self) -> frozenset[str]:
+        """Every address that was touched so far."""
+        return frozenset(self._addresses)
+
+    def touch(self, addresses: Iterable[str]) -> None:
+        """Has these addresses planned as well."""
+        self._addresses.update(addresses)
+
     def plan(self, spool: PlanSpool) -> None:
-        """Spools the actions that make the touched accounts what they should be, by address."""
+        """Spools the actions that make the touched accounts what they should be, by address.
+
+        An account whose move a brake holds stays where it is; so does everything at the address it would move to.
+        """
         moved = dict(self._moves())
-        moves = [action for _, action in sorted(moved.values(), key=lambda item: item[1].account)]
-        spool.add(encode_actions(moves), {str(ActionKind.MOVE_ACCOUNT): len(moves)})
         keys = sorted(self._addresses)
-        asked = (self._stored(batch, moved) for batch in batches(keys))
+        halted: set[str] = set()
+        if Brake.ADDRESS_CHANGE in self.terms.brakes:
+            halted = {account.email_key for account, _ in moved.values()}
+            keys = [key for key in sorted({*keys, *halted}) if key not in moved]
+            moved = {}
+        moves = [action for _, action in sorted(moved.values(), key=lambda item: item[1].account)]
+        spool.add(encode_actions(moves), {str(ActionKind.MOVE_ACCOUNT): len(moves)}, braked(moves))
+        asked = (self._stored(batch, moved, halted) for batch in batches(keys))
         done = 0
         for batch, planned in zip(batches(keys), self.deciders.accounts(asked), strict=True):
-            spool.add(planned.actions, planned.counts)
+            spool.add(planned.actions, planned.counts, planned.braked)
             self._settle([address_scope(key) for key in batch], planned.found)
             done += len(batch)
             self.progress("accounts", done, len(keys))
 
-    def _stored(self, keys: Sequence[str], moved: dict[str, tuple[Account, Action]]) -> Addresses:
+    def _stored(
+        self, keys: Sequence[str], moved: dict[str, tuple[Account, Action]], halted: Collection[str]
+    ) -> Addresses:
         """These addresses as they are, but for the accounts that move."""
         members = facts.stored_members(self.connection, self.practice, keys)
         known = {} if self.terms.first else accounts.by_email(self.connection, self.practice, keys)
@@ -81,7 +101,7 @@ class Decider:
         known |= {key: _moved(*moved[key]) for key in keys if key in moved}
         resting_on = sorted(_contacts_of(known.values()))
         return Addresses(
-            [StoredAddress(key, members[key], known.get(key)) for key in keys],
+            [StoredAddress(key, members[key], known.get(key), key in halted) for key in keys],
             facts.stored_members_by_ref(self.connection, self.practice, resting_on),
         )
 

@@ -1,12 +1,13 @@
 """Deciding and planning a batch, from rows to rows: pure functions, so that any process can do it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
 import msgspec
 
 from adapter.core.accounts import decide_account, nobody
+from adapter.core.brakes import Brake
 from adapter.core.decide import Outcome, decide_chart
 from adapter.core.facts import Contact, Role
 from adapter.core.findings import Finding, account_findings, chart_findings
@@ -36,6 +37,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     only_restrict: bool
     first: bool
     """There are no accounts yet."""
+    brakes: tuple[Brake, ...] = ()
+    """The brakes that are on: what they hold is not planned."""
 
 
 class DecidedCharts(msgspec.Struct, gc=False, array_like=True):
@@ -59,6 +62,8 @@ class PlannedAccounts(msgspec.Struct, gc=False, array_like=True):
 
     actions: bytes
     counts: dict[str, int]
+    braked: dict[str, int]
+    """How many of them each brake counts, by ``brake:reason``."""
     found: list[Finding]
 
 
@@ -100,9 +105,20 @@ def plan_accounts(
         decision = decide_account(address.email_key, members) if members else nobody(address.email_key)
         found += account_findings(decision)
         actions += plan_account(
-            decision, address.account, now, hold_welcome=terms.hold_welcome, only_restrict=terms.only_restrict
+            decision,
+            address.account,
+            now,
+            hold_welcome=terms.hold_welcome,
+            only_restrict=terms.only_restrict,
+            brakes=tuple(Brake) if address.halted else terms.brakes,
         )
-    return PlannedAccounts(encode_actions(actions), Counter(str(action.action) for action in actions), found)
+    counts = Counter(str(action.action) for action in actions)
+    return PlannedAccounts(encode_actions(actions), counts, {} if terms.first else braked(actions), found)
+
+
+def braked(actions: Iterable[Action]) -> Counter[str]:
+    """How many of these actions each brake counts, by ``brake:reason``."""
+    return Counter(f"{brake}:{action.reason}" for action in actions if (brake := action.brake))
 
 
 def own_chart(contact: Contact, outcome: Outcome) -> bool:

@@ -70,3 +70,8 @@ class Practice:
     def differs_from(self, rules_hash: str | None) -> bool:
         """Whether other rules than those of this hash are in force, as far as this run can tell."""
         return not self.unsettled and rules_hash != self.rules_hash
+
+    def plainly_differs_from(self, rules_hash: str | None) -> bool:
+        """The same without looking: False where what stands beside the records would have to be read to tell."""
+        beside = self.authority_file is not None or self.mapper.profile.consents is not None
+        return not beside and self.differs_from(rules_hash)

@@ -15,7 +15,7 @@ from adapter.errors import AdapterError
 from adapter.jobs.gather import Gathered
 from adapter.jobs.practice import Practice
 from adapter.jobs.spool import PlanSpool
-from adapter.store import findings, runs
+from adapter.store import findings, held, runs
 from adapter.store import tables as t
 from adapter.store.engine import begin
 
@@ -78,12 +78,12 @@ def open_run(connection: sa.Connection, practice: Practice, request: Request, no
 
 def close_run(connection: sa.Connection, run: Run, spool: PlanSpool, now: datetime) -> dict[str, Any]:
     """Ends a run that was applied; returns its report as ``adapter sync --json`` prints it."""
-    held = {name: count for name, count in _held(connection, run, spool).items() if count}
-    status = "incomplete" if not run.complete else "held" if held else "complete"
+    waits = {name: count for name, count in _held(connection, run, spool).items() if count}
+    status = "incomplete" if not run.complete else "held" if waits else "complete"
     report = {
         "read": read_counts(run.gathered),
         "changes": dict(sorted(spool.counts.items())),
-        "held": held,
+        "held": waits,
         "findings": findings.counts(connection, run.practice.id),
         "problems": run.gathered.result.problems,
         "strategy": run.gathered.result.strategy,
@@ -113,11 +113,15 @@ def read_counts(gathered: Gathered) -> dict[str, Any]:
 
 
 def _held(connection: sa.Connection, run: Run, spool: PlanSpool) -> Counter[str]:
-    """What waits for a human: Welcome emails until their release, and grants that this run put on hold."""
+    """What waits for a human: Welcome emails until their release, grants this run put on hold, what brakes hold."""
     waiting = sa.and_(
         t.effect.c.practice == run.practice.id,
         t.effect.c.kind == EffectKind.WELCOME,
         t.effect.c.state == EffectState.HELD,
     )
     welcome = connection.scalar(sa.select(sa.func.count()).select_from(t.effect).where(waiting)) or 0
-    return Counter({"welcome": welcome, "grants": spool.counts[ActionKind.HOLD_GRANT]})
+    found = Counter({"welcome": welcome, "grants": spool.counts[ActionKind.HOLD_GRANT]})
+    if held.any_waiting(connection, run.practice.id):
+        for plan in held.waiting(connection, [run.practice.id]):
+            found.update({f"brake_{name}": number for name, number in plan.by_brake().items()})
+    return found

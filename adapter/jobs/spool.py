@@ -22,6 +22,8 @@ class PlanSpool:
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
+        self.braked: Counter[str] = Counter()
+        """How many actions each brake counts, by ``brake:reason``."""
         self._hash = hashlib.sha256()
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
         self._decode = msgspec.msgpack.Decoder(list[Action]).decode
@@ -34,12 +36,13 @@ class PlanSpool:
     ) -> None:
         self._file.close()
 
-    def add(self, actions: bytes, counts: Mapping[str, int]) -> None:
+    def add(self, actions: bytes, counts: Mapping[str, int], braked: Mapping[str, int]) -> None:
         """Appends actions as ``encode_actions`` writes them, with how many there are of each kind."""
         number = sum(counts.values())
         if not number:
             return
         self.counts.update(counts)
+        self.braked.update(braked)
         self._hash.update(memoryview(actions)[_head(number) :])
         self._file.seek(0, 2)
         self._file.write(len(actions).to_bytes(_LENGTH) + actions)

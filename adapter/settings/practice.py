@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
+import msgspec
 from pydantic import Field, model_validator
 
 from adapter.core.facts import Authority, Role
-from adapter.core.policy import DEFAULT_ROLES, Access, Band, Policy
+from adapter.core.policy import DEFAULT_ROLES, Access, Band, Brakes, Limit, Policy
 from adapter.settings.ehr import FhirEhr, FilesEhr
 from adapter.settings.registration import RegistrationSettings
 from adapter.settings.sections import (
@@ -28,6 +29,28 @@ class BandSettings(Section):
     access: Access
 
 
+class LimitSettings(Section):
+    """How many changes of one kind are ordinary; see ``adapter.core.policy.Limit``."""
+
+    count: int = Field(ge=0)
+    percent: float = Field(ge=0, le=100)
+    week_count: int = Field(ge=0)
+    week_percent: float = Field(ge=0, le=100)
+
+
+def _limit(default: Limit) -> LimitSettings:
+    return LimitSettings.model_validate(msgspec.structs.asdict(default))
+
+
+class BrakeSettings(Section):
+    """More changes of one kind than this wait for a human."""
+
+    revocation: LimitSettings = _limit(Brakes().revocation)
+    grant: LimitSettings = _limit(Brakes().grant)
+    welcome: LimitSettings = _limit(Brakes().welcome)
+    address_change: LimitSettings = _limit(Brakes().address_change)
+
+
 class PolicySettings(Section):
     """The practice's rules; see ``adapter.core.policy.Policy`` for what each one does."""
 
@@ -43,6 +66,9 @@ class PolicySettings(Section):
     widget_late_minutes: int = Field(default=60, ge=15, le=7 * 24 * 60)
     republish_drift: bool = False
     repair_portal: bool = False
+    brakes: BrakeSettings = BrakeSettings()
+    release_needs_two: bool = False
+    release_days: int = Field(default=7, ge=1, le=90)
 
     @model_validator(mode="after")
     def _bands_never_widen(self) -> Self:
@@ -63,11 +89,12 @@ class PolicySettings(Section):
 
     def to_policy(self) -> Policy:
         """The same switches as the core reads them."""
-        plain = self.model_dump(exclude={"bands", "authority_when_unknown"})
+        plain = self.model_dump(exclude={"bands", "authority_when_unknown", "brakes"})
         return Policy(
             **plain,
             bands=tuple(Band(band.from_age, band.access) for band in self.bands),
             authority_when_unknown={role: Authority(value) for role, value in self.authority_when_unknown.items()},
+            brakes=msgspec.convert(self.brakes.model_dump(), Brakes),
         )
 
 

@@ -12,7 +12,7 @@ from adapter.core.audit import AuditEntry
 from adapter.core.facts import Authority, Role
 from adapter.core.plan import Action, ActionKind
 from adapter.core.policy import Access
-from adapter.core.state import AccountStatus, EffectKind, EffectState, Grant, GrantState
+from adapter.core.state import AccountStatus, EffectKind, EffectState, Grant, GrantState, Standing
 from adapter.store import audit
 from adapter.store import tables as t
 from adapter.store.accounts import latest_welcomes
@@ -24,6 +24,7 @@ _GRANT_KINDS = frozenset(
 )
 _STATUS_KINDS = frozenset({ActionKind.SUSPEND_ACCOUNT, ActionKind.CLOSE_ACCOUNT, ActionKind.REOPEN_ACCOUNT})
 _WELCOME_STATES = {ActionKind.QUEUE_WELCOME: EffectState.QUEUED, ActionKind.HOLD_WELCOME: EffectState.HELD}
+_WELCOME_AFTER = _WELCOME_STATES | {ActionKind.CANCEL_WELCOME: EffectState.CANCELLED}
 _to_json = msgspec.json.Encoder().encode
 _ACCOUNT = ("id", "practice", "email_key", "email", "name", "language", "status", "reason", "since")
 _GRANT = (
@@ -228,8 +229,9 @@ class Applier:
             detail = {"email": action.account}
             if action.new_key:
                 detail["new_email"] = action.new_key
-            elif action.status:
-                detail["status"] = action.status
+            if action.was:
+                detail["before"] = action.was
+            detail["after"] = _after(action)
         return AuditEntry(
             action=str(action.action),
             account=account_id,
@@ -251,6 +253,15 @@ class Applier:
 def _terms(grant: Grant) -> _Terms:
     terms = (grant.contact, grant.role, grant.authority, grant.access, grant.state, grant.is_self)
     return _Terms(*terms, grant.until, grant.organization)
+
+
+def _after(action: Action) -> Standing:
+    """What the audit trail keeps of an account that was changed: only what the action sets."""
+    if (welcome := _WELCOME_AFTER.get(action.action)) is not None:
+        return Standing(welcome=welcome)
+    if action.action in _STATUS_KINDS:
+        return Standing(action.status)
+    return Standing(action.status, action.email, action.name, action.language)
 
 
 def _grant_row(account_id: str, grant: Grant) -> _Row:

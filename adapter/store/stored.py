@@ -44,3 +44,5 @@ class StoredAddress(msgspec.Struct, gc=False, array_like=True):
     email_key: str
     members: list[StoredMember]
     account: Account | None
+    halted: bool = False
+    """Its account waits to be moved: meanwhile every brake is on."""

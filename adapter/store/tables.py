@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from adapter.store.columns import Instant, metadata
 from adapter.store.columns import text as _text
+from adapter.store.held_tables import change_count, held_account, held_plan
 from adapter.store.staff_tables import person, person_role, session, sign_in_attempt
 
 practice = sa.Table(
@@ -255,10 +256,13 @@ __all__ = [
     "Instant",
     "account",
     "audit",
+    "change_count",
     "contact",
     "effect",
     "finding",
     "grant",
+    "held_account",
+    "held_plan",
     "lease",
     "metadata",
     "nudge",

@@ -17,6 +17,7 @@ COMMANDS = (
     ["deliver"],
     ["run"],
     ["release"],
+    ["held"],
     ["register"],
     ["accounts"],
     ["explain"],

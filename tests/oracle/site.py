@@ -45,7 +45,14 @@ path = "{folder}"
 registration_url = "https://portal.example/register"
 [practice.policy]
 {policy}
+[practice.policy.brakes]
+{brakes}
 """
+NO_BRAKES = "\n".join(
+    f"{name} = {{ count = 1000000, percent = 100, week_count = 1000000, week_percent = 100 }}"
+    for name in ("revocation", "grant", "welcome", "address_change")
+)
+"""A history changes more in a day than a practice does in a year."""
 Row = Any
 
 
@@ -79,7 +86,7 @@ class Site:
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(template, folder / "adapter.db")
         config = folder / "config.toml"
-        config.write_text(CONFIG.format(folder=folder, id=PRACTICE, zone=ZONE, policy=policy))
+        config.write_text(CONFIG.format(folder=folder, id=PRACTICE, zone=ZONE, policy=policy, brakes=NO_BRAKES))
         self.now = start
         self.portal_time = start
         """The latest time the portal has seen: what has closed by then stays closed."""
@@ -129,7 +136,7 @@ class Site:
         with read(self.engine) as connection:
             latest = connection.scalar(sa.select(sa.func.max(t.run.c.id)))
         if latest:
-            release(self.engine, latest, actor="person:admin", now=self.now)
+            release(self.engine, self.app.practices, latest, actor="person:admin", now=self.now)
 
     def register(self, email: str) -> bool:
         """Sends the Welcome email again; False when the product says that this would be pointless."""
