@@ -8,6 +8,7 @@ import json
 import re
 from typing import Any
 
+from adapter.core.fhir_face.elements import event_id
 from adapter.errors import FatalError
 
 URN = "urn:fhir-portal-adapter"
@@ -39,9 +40,20 @@ def audit_event(entry: Element) -> str:
     # Here, because it takes a third of a second: no other command needs it.
     from fhir.resources.R4B.auditevent import AuditEvent  # the same resource in R4 and R4B
 
-    event = {
+    try:
+        return AuditEvent.model_validate(event_of(entry)).model_dump_json()
+    except ValueError:
+        raise FatalError(
+            f"{entry['practice']}: entry {entry['seq']} cannot be exported as an AuditEvent. "
+            "Run `adapter audit verify`: somebody may have changed it."
+        ) from None
+
+
+def event_of(entry: Element) -> Element:
+    """The same as plain values, unchecked."""
+    return {
         "resourceType": "AuditEvent",
-        "id": f"{entry['practice']}-{entry['seq']}"[-64:],
+        "id": event_id(entry["practice"], entry["seq"]),
         **_kind(entry["action"]),
         "recorded": entry["at"],
         "purposeOfEvent": [{"coding": [{"system": f"{URN}:reason", "code": entry["reason"]}]}],
@@ -53,13 +65,6 @@ def audit_event(entry: Element) -> str:
         },
         "entity": list(filter(None, (_itself(entry), _account(entry), _chart(entry), _source(entry)))),
     }
-    try:
-        return AuditEvent.model_validate(event).model_dump_json()
-    except ValueError:
-        raise FatalError(
-            f"{entry['practice']}: entry {entry['seq']} cannot be exported as an AuditEvent. "
-            "Run `adapter audit verify`: somebody may have changed it."
-        ) from None
 
 
 def _kind(action: str) -> Element:

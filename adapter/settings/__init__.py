@@ -4,6 +4,7 @@ from adapter.settings.ehr import FhirEhr, FilesEhr
 from adapter.settings.load import CONFIG_ENV, config_path, load_settings
 from adapter.settings.practice import MerchantSettings, PolicySettings, PracticeSettings, Settings, WarningText
 from adapter.settings.sections import EmbeddedPortal, FolderMail, SmtpMail, StoreSettings
+from adapter.settings.vendors import VendorSettings
 from adapter.settings.web import PushSettings, WebSettings
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Settings",
     "SmtpMail",
     "StoreSettings",
+    "VendorSettings",
     "WarningText",
     "WebSettings",
     "config_path",

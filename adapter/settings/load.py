@@ -109,7 +109,11 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     store = settings.store.model_copy(
         update={"url": _anchored_url(settings.store.url, folder), "key_file": file(settings.store.key_file)}
     )
-    return settings.model_copy(update={"practice": tuple(practices), "mail": mail, "store": store})
+    vendors = tuple(
+        vendor.model_copy(update={"jwks_file": file(vendor.jwks_file)}) if vendor.jwks_file else vendor
+        for vendor in settings.vendor
+    )
+    return settings.model_copy(update={"practice": tuple(practices), "mail": mail, "store": store, "vendor": vendors})
 
 
 def _anchored_url(url: SecretStr, folder: Path) -> SecretStr:

@@ -19,6 +19,7 @@ from adapter.settings.sections import (
     StoreSettings,
     TimeZone,
 )
+from adapter.settings.vendors import VendorSettings
 from adapter.settings.web import PushSettings, WebSettings
 
 
@@ -175,6 +176,7 @@ class Settings(Section):
     mail: Annotated[FolderMail | SmtpMail, Field(discriminator="kind")] = FolderMail()
     web: WebSettings = WebSettings()
     practice: tuple[PracticeSettings, ...]
+    vendor: tuple[VendorSettings, ...] = ()
 
     @model_validator(mode="after")
     def _practices_are_told_apart(self) -> Self:
@@ -183,4 +185,15 @@ class Settings(Section):
             raise ValueError("there is no [[practice]] table")
         if len(ids) != len(set(ids)):
             raise ValueError("two practices have the same id")
+        return self
+
+    @model_validator(mode="after")
+    def _vendors_read_practices_that_exist(self) -> Self:
+        ids = {practice.id for practice in self.practice}
+        unknown = sorted({name for vendor in self.vendor for name in vendor.practices} - ids)
+        if unknown:
+            raise ValueError(f"a vendor names a practice that does not exist: {', '.join(unknown)}")
+        clients = [vendor.client_id for vendor in self.vendor]
+        if len(clients) != len(set(clients)):
+            raise ValueError("two vendors have the same client_id")
         return self

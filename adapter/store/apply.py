@@ -40,6 +40,7 @@ _GRANT = (
     "is_self",
     "until",
     "organization",
+    "changed_at",
     "since",
 )
 _EFFECT = ("id", "practice", "kind", "subject", "to", "state", "attempts", "next_at", "run", "created_at")
@@ -108,7 +109,7 @@ class Applier:
             self._ids[action.account], self._emails[action.account] = account_id, action.email
             changes.accounts.append(self._account_row(account_id, action))
         elif kind in _GRANT_KINDS and action.grant:
-            row = _grant_row(account_id, action.grant)
+            row = (*_grant_row(account_id, action.grant), self.now)
             if kind is ActionKind.CHANGE_GRANT:
                 changes.changed_grants.append(row)
             else:
@@ -265,7 +266,7 @@ def _after(action: Action) -> Standing:
 
 
 def _grant_row(account_id: str, grant: Grant) -> _Row:
-    """The values of ``_GRANT`` without the last."""
+    """The values of ``_GRANT`` without the two times at its end."""
     return (
         account_id,
         grant.patient,

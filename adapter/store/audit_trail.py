@@ -94,6 +94,15 @@ def entries(
     By practice and number; with ``newest`` the latest first, whichever practice they are of.
     """
     audit = t.audit
+    order = (audit.c.at.desc(), audit.c.practice, audit.c.seq.desc()) if newest else (audit.c.practice, audit.c.seq)
+    query = selection(connection).where(*_conditions(connection, wanted)).order_by(*order).limit(limit)
+    for row in connection.execute(query, execution_options={"yield_per": PAGE}).mappings():
+        yield shape(dict(row))
+
+
+def selection(connection: sa.Connection) -> sa.Select[Any]:
+    """Entries with the address that their account has now, as ``shape`` takes them."""
+    audit = t.audit
     columns = [
         *(audit.c[name] for name in ("practice", "seq")),
         _stored_at(connection).label("at"),
@@ -101,11 +110,7 @@ def entries(
         t.account.c.email,
         *(audit.c[name] for name in ("patient", "reason", "source", "detail", "hash")),
     ]
-    query = sa.select(*columns).select_from(audit.outerjoin(t.account, t.account.c.id == audit.c.account))
-    order = (audit.c.at.desc(), audit.c.practice, audit.c.seq.desc()) if newest else (audit.c.practice, audit.c.seq)
-    query = query.where(*_conditions(connection, wanted)).order_by(*order).limit(limit)
-    for row in connection.execute(query, execution_options={"yield_per": PAGE}).mappings():
-        yield _shape(dict(row))
+    return sa.select(*columns).select_from(audit.outerjoin(t.account, t.account.c.id == audit.c.account))
 
 
 def _conditions(connection: sa.Connection, wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:
@@ -137,7 +142,8 @@ def _accounts(connection: sa.Connection, names: Sequence[str], email_key: str) -
     return sorted(set(connection.scalars(sa.union(has, had))))
 
 
-def _shape(row: dict[str, Any]) -> dict[str, Any]:
+def shape(row: dict[str, Any]) -> dict[str, Any]:
+    """One entry in the shape of ``adapter audit --json``."""
     try:
         detail = msgspec.json.decode(row["detail"])
     except (msgspec.DecodeError, UnicodeError):

@@ -50,3 +50,15 @@ def _stamp(value: datetime) -> str:
 def text(name: str, *args: Any, nullable: bool = False, **kwargs: Any) -> sa.Column[str]:
     """A column of text, not null unless told otherwise."""
     return sa.Column(name, sa.Text, *args, nullable=nullable, **kwargs)
+
+
+def changed_at() -> sa.Column[datetime]:
+    """When a row last changed at all, by this machine's clock: every UPDATE sets it by itself.
+
+    An INSERT does not: a row that nobody has changed since it was made has None.
+    """
+    return sa.Column("changed_at", Instant, nullable=True, onupdate=_now)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

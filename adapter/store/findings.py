@@ -35,9 +35,9 @@ def settle(
         old = known.get(id_)
         if old is None or old.closed_at is not None:
             opened += 1
-            rows.append(_row(practice, id_, finding, now))
+            rows.append(_row(practice, id_, finding, now, now))
         elif old.message != finding.message:
-            rows.append(_row(practice, id_, finding, old.since))
+            rows.append(_row(practice, id_, finding, old.since, now))
     upsert(connection, t.finding, rows)
     gone = [id_ for id_, row in known.items() if row.closed_at is None and id_ not in wanted] if close else []
     for batch in batches(gone):
@@ -111,7 +111,7 @@ def counts(connection: sa.Connection, practice: str) -> dict[str, int]:
     return {code: count for code, count in connection.execute(query)}
 
 
-def _row(practice: str, id_: str, finding: Finding, since: datetime) -> dict[str, Any]:
+def _row(practice: str, id_: str, finding: Finding, since: datetime, now: datetime) -> dict[str, Any]:
     return {
         "id": id_,
         "practice": practice,
@@ -125,4 +125,5 @@ def _row(practice: str, id_: str, finding: Finding, since: datetime) -> dict[str
         "remedy": finding.remedy,
         "since": since,
         "closed_at": None,
+        "changed_at": now,
     }

@@ -6,10 +6,11 @@ rows. Times are UTC. The schema is created and changed by ``migrations/`` only.
 
 import sqlalchemy as sa
 
-from adapter.store.columns import Instant, metadata
+from adapter.store.columns import Instant, changed_at, metadata
 from adapter.store.columns import text as _text
 from adapter.store.held_tables import change_count, held_account, held_plan
 from adapter.store.staff_tables import person, person_role, session, sign_in_attempt
+from adapter.store.vendor_tables import vendor_assertion, vendor_token
 
 practice = sa.Table(
     "practice",
@@ -69,6 +70,7 @@ account = sa.Table(
     _text("reason"),
     sa.Column("since", Instant, nullable=False),
     sa.Column("registered_at", Instant),
+    changed_at(),
     sa.UniqueConstraint("practice", "email_key"),
 )
 
@@ -88,6 +90,7 @@ grant = sa.Table(
     sa.Column("since", Instant, nullable=False),
     sa.Column("until", Instant),  # when time alone ends the access or makes it narrower
     _text("organization", server_default=""),  # who keeps the chart: its merchant is shown to the account
+    changed_at(),
     sa.Index("ix_grant_patient", "patient"),
     sa.Index("ix_grant_contact", "contact"),
 )
@@ -109,6 +112,7 @@ effect = sa.Table(
     sa.Column("run", sa.Integer),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("done_at", Instant),
+    changed_at(),
     sa.Index("ix_effect_due", "state", "next_at", "kind", "practice"),
     sa.Index("ix_effect_subject", "kind", "subject"),
 )
@@ -159,6 +163,7 @@ finding = sa.Table(
     _text("remedy"),
     sa.Column("since", Instant, nullable=False),
     sa.Column("closed_at", Instant),
+    changed_at(),
     sa.Index("ix_finding_scope", "practice", "scope"),
     sa.Index("ix_finding_open", "practice", "code", sqlite_where=_OPEN, postgresql_where=_OPEN),
 )
@@ -275,6 +280,8 @@ __all__ = [
     "session",
     "sighting",
     "sign_in_attempt",
+    "vendor_assertion",
+    "vendor_token",
     "watermark",
     "welcome",
     "widget_revision",

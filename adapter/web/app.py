@@ -12,6 +12,7 @@ from adapter.bootstrap import App
 from adapter.errors import AdapterError
 from adapter.settings import Settings
 from adapter.web import glass, health, notify, practices, registration, sign_in, static
+from adapter.web.fhir import routes as fhir
 from adapter.web.guard import Guard, doors
 from adapter.web.headers import SECURITY_HEADERS, SecurityHeaders
 from adapter.web.pages import Pages
@@ -52,6 +53,7 @@ def make_routers(app: App, pages: Pages) -> list[APIRouter]:
         health.make_router(app),
         notify.make_router(app),
         registration.make_router(app),
+        fhir.make_router(app),
         static.make_router(),
         sign_in.make_router(app, pages),
         practices.make_router(app, pages),

@@ -28,7 +28,7 @@ async def read_json(request: Request, *, seconds: float = SECONDS) -> Any:
 
     Raises BadBody for one that is too large, too slow, too deep, damaged, or packed in a way we do not know.
     """
-    data = await _read(request, seconds)
+    data = await read_bytes(request, seconds=seconds)
     kind = request.headers.get("content-type", "json").lower()
     if not data.strip() or "json" not in kind:
         return None
@@ -38,7 +38,8 @@ async def read_json(request: Request, *, seconds: float = SECONDS) -> Any:
         raise BadBody(400, f"The body {error.problem}.") from None
 
 
-async def _read(request: Request, seconds: float) -> bytes:
+async def read_bytes(request: Request, *, seconds: float = SECONDS) -> bytes:
+    """The body as it is, unpacked. Raises BadBody as ``read_json`` does."""
     if _promised(request) > MOST_BYTES:
         raise _too_large()
     unpack = _unpacker(request.headers.get("content-encoding", "").strip().lower())

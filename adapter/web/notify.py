@@ -2,7 +2,6 @@
 
 import hmac
 import secrets
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +11,11 @@ from fastapi.responses import JSONResponse
 from adapter.bootstrap import App
 from adapter.core.notice import SOMETHING, Notice, read_notice
 from adapter.errors import AdapterError
-from adapter.logs import Event, get_logger
+from adapter.logs import Event
 from adapter.settings import FhirEhr
 from adapter.web.body import BadBody, read_json
 from adapter.web.inbox import Full, Inbox
+from adapter.web.knocks import Knocks
 
 DELETED_HEADERS = ("X-Medplum-Deleted-Resource",)
 """Headers that name what was deleted, as ``Type/id`` (medplum.com/docs/subscriptions/subscription-extensions, 2026)."""
@@ -25,7 +25,6 @@ THANKS = {"resourceType": "OperationOutcome", "issue": [{"severity": "informatio
 _GOODBYE = {"Connection": "close"}
 """What is still to come of a refused body is not read."""
 _WHO_ARE_YOU = {"WWW-Authenticate": "Bearer"} | _GOODBYE
-_TELL_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ def make_router(app: App) -> APIRouter:
     doors = {practice.id: _door(practice) for practice in app.settings.practice if practice.push}
     nobody = _Door("Authorization", secrets.token_bytes(32), "")
     inbox = Inbox(lambda: app.engine, app.clock)
-    refusals = _Refusals()
+    knocks = Knocks(Event.PUSH_REFUSED)
 
     async def keep(practice: str, notice: Notice) -> None:
         try:
@@ -59,12 +58,12 @@ def make_router(app: App) -> APIRouter:
         """200 once it is kept. Nothing is read of a request that does not bring the secret."""
         door = doors.get(practice, nobody)
         if not door.opens(request):
-            refusals.note(practice if practice in doors else None, 401)
+            knocks.note(practice if practice in doors else None, 401)
             raise HTTPException(401, "The secret is missing or wrong.", headers=_WHO_ARE_YOU)
         try:
             body = await read_json(request)
         except BadBody as error:
-            refusals.note(practice, error.status)
+            knocks.note(practice, error.status)
             await keep(practice, SOMETHING)  # who knows the secret has something to tell, even if we cannot read it
             raise HTTPException(error.status, str(error), headers=_GOODBYE) from None
         await keep(practice, _notice(request, rest, body, door.base_url))
@@ -89,17 +88,3 @@ def _notice(request: Request, rest: str, body: Any, base_url: str) -> Notice:
     if gone:
         return read_notice(body, base_url=base_url, named=gone, deleted=True)
     return read_notice(body, base_url=base_url, named=rest, deleted=request.method == "DELETE")
-
-
-class _Refusals:
-    """Logs refusals, one a minute for each practice at most: whoever knocks must not fill the log."""
-
-    def __init__(self) -> None:
-        self._told: dict[tuple[str | None, int], float] = {}
-
-    def note(self, practice: str | None, status: int) -> None:
-        now = time.monotonic()
-        if now - self._told.get((practice, status), -_TELL_SECONDS) >= _TELL_SECONDS:
-            self._told[practice, status] = now
-            known = {"practice": practice} if practice else {}
-            get_logger().warning(Event.PUSH_REFUSED, http_status=status, **known)

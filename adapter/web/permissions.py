@@ -44,6 +44,13 @@ ROUTES = MappingProxyType(
         "HEAD /register/{practice}": Need.SECRET,
         "POST /register/{practice}": Need.SECRET,
         "POST /register/{practice}/verify": Need.SECRET,
+        # What EHR vendors read; what may not be done there is refused in FHIR's own words.
+        "POST /oauth2/token": Need.SECRET,
+        **{
+            f"{method} /fhir/{{practice}}{rest}": Need.SECRET
+            for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+            for rest in ("", "/{rest:path}")
+        },
         # Signing in and out
         "GET /sign-in": Need.NOTHING,
         "POST /sign-in": Need.NOTHING,

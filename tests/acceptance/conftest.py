@@ -1,6 +1,7 @@
 """What the acceptance tests share: an installation in a temporary folder, and one with the story's families."""
 
 import shutil
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from adapter.sandbox.charts import Resource
 from adapter.sandbox.families import story
 from tests.acceptance.adapter_cli import Adapter
+from tests.acceptance.vendor import Vendor, vendor_of
 
 
 @pytest.fixture(autouse=True)
@@ -53,3 +55,17 @@ def first_sync(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def site(first_sync: Path, tmp_path: Path) -> Adapter:
     """An installation after its first sync; Welcome emails are queued, and nobody has the database open."""
     return Adapter(shutil.copytree(first_sync, tmp_path / "site"), policy="hold_first_welcome = false")
+
+
+@pytest.fixture(scope="session")
+def served(first_sync: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vendor]:
+    """An installation after its first sync that is open to a vendor, for the tests that only read."""
+    folder = shutil.copytree(first_sync, tmp_path_factory.mktemp("served") / "site")
+    with vendor_of(Adapter(folder, policy="hold_first_welcome = false")) as found:
+        yield found
+
+
+@pytest.fixture
+def vendor(served: Vendor) -> Vendor:
+    """The vendor with a session of its own, not signed in yet."""
+    return Vendor(served.address, served.app, served.folder)

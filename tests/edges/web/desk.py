@@ -139,6 +139,7 @@ def configure(folder: Path, web: str = "port = 0") -> Path:
         f"[store]\nurl = 'sqlite:///{folder}/adapter.db'\nkey_file = '{folder}/adapter.key'\n[web]\n{web}\n"
         + practice(HERE, ehr, more=push)
         + practice(ELSEWHERE, ehr, name="High Street Pediatrics")
+        + f"[[vendor]]\nclient_id = 'acme-ehr'\npractices = ['{HERE}']\nscopes = ['system/*.rs']\njwks_file = 'jwks'\n"
     )
     return path
 
