@@ -93,7 +93,9 @@ def language_of(communications: list[dict[str, Any]]) -> str:
     """BCP-47 code of the preferred language, else of the first one; empty when there is no such code."""
     if not communications:
         return ""
-    chosen = next((each for each in communications if each.get("preferred") is True), communications[0])
+    chosen = communications[0]
+    if len(communications) > 1:
+        chosen = next((each for each in communications if each.get("preferred") is True), chosen)
     for coding in chosen["language"].get("coding", ()):
         code = coding.get("code", "")
         if _LANGUAGE.match(code):

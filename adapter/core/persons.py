@@ -9,6 +9,7 @@ from nicknames import NickNamer
 from rapidfuzz.distance import OSA
 
 _WORD = re.compile(r"[^\W\d_]+")
+_PLAIN_NAME = re.compile(r"[A-Za-z]{2,}(?: +[A-Za-z]{2,})*\Z")
 _TITLES = frozenset({"mr", "mrs", "ms", "miss", "mx", "dr", "prof", "sr", "sra", "srta", "don", "dona", "master"})
 _GENERATIONS = {"jr": "jr", "junior": "jr", "sr": "sr", "senior": "sr", "ii": "ii", "iii": "iii", "iv": "iv"}
 _PLAIN = _TITLES | _GENERATIONS.keys()
@@ -40,10 +41,12 @@ def name_key(names: Sequence[str]) -> str:
     """The first name in a form that is equal for the same words in any order, case or accent; empty for no name."""
     if not names:
         return ""
-    words = set(names[0].lower().split()) if names[0].isascii() else set()
-    if words and _PLAIN.isdisjoint(words) and all(len(word) > 1 and word.isalpha() for word in words):
-        return " ".join(sorted(words))  # the same as below, for the names that most people have
-    return " ".join(sorted(name_words(names[0])[0]))
+    name = names[0]
+    if _PLAIN_NAME.match(name):  # the same as below, for the names that most people have
+        words = set(name.lower().split())
+        if _PLAIN.isdisjoint(words):
+            return " ".join(sorted(words))
+    return " ".join(sorted(name_words(name)[0]))
 
 
 def same_name(a: str, b: str) -> bool:

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Record:
+
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One resource as it came, decoded. ``origin`` says where: ``patients.ndjson:12`` or ``page 3, entry 7``."""
 
     resource: dict[str, Any]

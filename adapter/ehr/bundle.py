@@ -11,6 +11,7 @@ from adapter.http.decode import Doubled, duplicate_path
 _TYPE = re.compile(r"[A-Z][A-Za-z]{0,63}")
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _CODE = re.compile(r"[a-z][a-z-]{0,39}")
+_NO_RECORDS = ("Bundle", "OperationOutcome")
 _SEVERITIES = ("fatal", "error", "warning", "information", "success")
 
 
@@ -50,6 +51,14 @@ def unfold(value: Any, origin: str, *, doubled: bool = False, searchset: bool = 
         yield Broken(origin, problem, path="$.meta.tag", ref=reference(value))
     else:
         yield Record(value, origin)
+
+
+def is_plain(value: Any) -> bool:
+    """Whether ``unfold`` of a value without duplicate keys is that one record: nearly always it is."""
+    if type(value) is not dict or value.get("resourceType") in _NO_RECORDS:
+        return False
+    meta = value.get("meta")
+    return type(meta) is not dict or "tag" not in meta or not _is_a_part(meta)
 
 
 def reference(resource: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from adapter.ehr import Broken, Check, Progress, ReadResult, Record
-from adapter.ehr.bundle import Part, Remark, patient_of, reference, unfold
+from adapter.ehr.bundle import Part, Remark, is_plain, patient_of, reference, unfold
 from adapter.ehr.folder import MEGABYTE, Source, Unreadable, lines, opened, sources, whole
 from adapter.errors import SourceError
 from adapter.http.decode import MAX_BYTES, DuplicateKeys, Undecodable, decode
@@ -133,7 +133,7 @@ class FilesReader:
 
     def _lines(self, source: Source) -> Iterator[Part]:
         with opened(source) as stream:
-            for number, (line, is_whole) in enumerate(lines(source, stream, max_line=self.max_line), 1):
+            for number, line, is_whole in lines(source, stream, max_line=self.max_line):
                 origin = f"{source.name}:{number}"
                 if not is_whole:
                     yield Broken(origin, f"is longer than {self.max_line // MEGABYTE} MB")
@@ -141,7 +141,11 @@ class FilesReader:
                 if line.isspace():
                     continue
                 try:
-                    yield from unfold(decode(line), origin)
+                    value = decode(line)
+                    if is_plain(value):
+                        yield Record(value, origin)
+                    else:
+                        yield from unfold(value, origin)
                 except DuplicateKeys as error:
                     yield from unfold(error.value, origin, doubled=True)
                 except Undecodable as error:

@@ -13,7 +13,7 @@ import msgspec
 from adapter.core.mapping import Mapper, MappingProfile
 from adapter.ehr import Reader, ReadResult
 from adapter.ehr.files import FilesReader
-from adapter.ehr.folder import Source, shares
+from adapter.ehr.folder import Piece, Source, shares
 from adapter.errors import FatalError, SourceError
 from adapter.jobs.intake import Batch, intake
 from adapter.jobs.process import Answers, Process, orders
@@ -28,8 +28,8 @@ class _Order(msgspec.Struct, array_like=True):
     """What one other process is to do."""
 
     folder: str
-    files: list[tuple[str, str]]
-    """Path, and name inside the folder."""
+    files: list[tuple[str, str, Piece | None]]
+    """Path, name inside the folder, and which piece of it."""
     max_line: int
     max_file: int
     profile: MappingProfile
@@ -90,7 +90,7 @@ def _batches(
     process: Process, reader: FilesReader, files: list[Source], mapper: Mapper, result: ReadResult
 ) -> Iterator[Batch]:
     """What one of them reads; it begins at once, not only when the first batch is asked for."""
-    names = [(str(source.path), source.name) for source in files]
+    names = [(str(source.path), source.name, source.piece) for source in files]
     process.send(_to_bytes(_Order(str(reader.folder), names, reader.max_line, reader.max_file, mapper.profile)))
     return _received(process, result)
 
@@ -117,7 +117,7 @@ def main() -> None:
     failed = ""
     try:
         reader = FilesReader(Path(order.folder), max_line=order.max_line, max_file=order.max_file)
-        records = reader.read_files([Source(Path(path), name) for path, name in order.files], result)
+        records = reader.read_files([Source(Path(path), name, piece) for path, name, piece in order.files], result)
         for batch in intake(records, Mapper(order.profile), result):
             answers.put(_to_bytes(_Part(batch)))
     except Exception as error:  # only its class: the message could quote a record

@@ -137,7 +137,7 @@ def _compiled(dialect: sa.Dialect, statement: sa.Executable, table: sa.Table, co
         text,
         None if wanted == tuple(range(len(columns))) else itemgetter(*wanted),
         tuple((position, processor) for position, processor in enumerate(processors) if processor is not None),
-        _together(text) if compiled.isinsert and (dialect.name == "sqlite" or "ON CONFLICT" not in text) else "",
+        _together(text) if compiled.isinsert and dialect.name != "sqlite" and "ON CONFLICT" not in text else "",
     )
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from adapter.core.facts import Quarantined
 from adapter.core.mapping import Mapper
-from adapter.ehr import ReadResult
+from adapter.ehr import ReadResult, folder
 from adapter.ehr.files import FilesReader
 from adapter.ehr.folder import Source, shares
 from adapter.errors import SourceError
@@ -49,9 +49,9 @@ def mapper() -> Mapper:
     return Mapper(load_profile("family-contacts", []))
 
 
-def in_this_process(folder: Path, mapper: Mapper) -> tuple[list[Batch], ReadResult]:
+def in_this_process(place: Path, mapper: Mapper) -> tuple[list[Batch], ReadResult]:
     result = ReadResult(full=False)
-    records = FilesReader(folder).read(result, marks={}, progress=lambda *_: None)
+    records = FilesReader(place).read(result, marks={}, progress=lambda *_: None)
     return list(intake(records, mapper, result)), result
 
 
@@ -68,9 +68,9 @@ def together(batches: list[Batch]) -> tuple[list[str], list[Quarantined], Counte
     )
 
 
-def by_another(folder: Path, mapper: Mapper) -> tuple[list[Batch], ReadResult]:
+def by_another(place: Path, mapper: Mapper) -> tuple[list[Batch], ReadResult]:
     result = ReadResult(full=False)
-    return list(intake_beside(FilesReader(folder), mapper, result)), result
+    return list(intake_beside(FilesReader(place), mapper, result)), result
 
 
 def test_other_processes_read_the_same(tmp_path: Path, mapper: Mapper) -> None:
@@ -108,6 +108,36 @@ def test_every_file_belongs_to_exactly_one_share(tmp_path: Path) -> None:
     large, other = shares(files, 2)
     assert [source.name for source in large] == ["1.ndjson"] and other == [s for s in files if s not in large]
     assert shares([], 2) == []
+
+
+def test_a_large_file_is_cut_into_pieces_that_hold_each_line_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever the cuts fall: at a line's start, inside one, inside one that spans several pieces, or at the end."""
+    monkeypatch.setattr(folder, "PIECE_FROM", 1)
+    path = tmp_path / "a.ndjson"
+    for text in (b"1\n22\n\n4444444444444444\n5\n", b"1\n22\n333", b"\n\n\n", b"1", b""):
+        path.write_bytes(text)
+        for max_line in (4, 100):
+            wanted = lines_of(Source(path, path.name), max_line)
+            for number in range(2, 9):
+                parts = shares([Source(path, path.name)], number)
+                assert sorted(line for part in parts for piece in part for line in lines_of(piece, max_line)) == wanted
+
+
+def test_a_file_that_changed_since_it_was_cut_makes_the_read_incomplete(tmp_path: Path, mapper: Mapper) -> None:
+    write_ndjson(tmp_path, population(5_000, today=TODAY))
+    reader, result = FilesReader(tmp_path), ReadResult(full=True)
+    (first, *_), _ = shares(reader.listing(result), 2)
+    assert first.piece is not None
+    os.utime(first.path, ns=(0, 0))
+    assert list(reader.read_files([first], result)) == []
+    assert not result.complete and "changed while it was read" in result.problems[0]
+
+
+def lines_of(source: Source, max_line: int) -> list[tuple[int, bytes, bool]]:
+    with folder.opened(source) as stream:
+        return list(folder.lines(source, stream, max_line=max_line))
 
 
 def test_a_folder_that_is_not_there_is_an_incomplete_read(tmp_path: Path, mapper: Mapper) -> None:
@@ -159,9 +189,9 @@ def test_no_reading_process_outlives_a_sync_that_was_killed(large: Path) -> None
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Several batches."""
-    folder = tmp_path_factory.mktemp("large")
-    write_ndjson(folder, population(20_000, today=TODAY))
-    yield folder
+    place = tmp_path_factory.mktemp("large")
+    write_ndjson(place, population(20_000, today=TODAY))
+    yield place
 
 
 def children_of(process: int) -> list[int]:
