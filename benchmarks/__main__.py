@@ -10,13 +10,14 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from benchmarks.practice import CHILDREN_PER_FAMILY, write_config
+from benchmarks.postgresql import MISSING, databases
+from benchmarks.practice import CHILDREN_PER_FAMILY, SQLITE, write_config
 from benchmarks.process import Cost, measured
 
 HELD = 3
 """The exit code of a first sync: done, and its Welcome emails wait for their release."""
 RESOURCES_PER_FAMILY = 4.5
-PARTS = ("full", "memory", "incremental")
+PARTS = ("full", "memory", "incremental", "postgresql")
 
 
 def main() -> None:
@@ -34,6 +35,8 @@ def main() -> None:
             memory(folder / "memory", options.patients)
         if "incremental" in parts:
             incremental(folder / "incremental", options.patients, options.rounds)
+        if "postgresql" in parts:
+            on_postgresql(folder / "postgresql", options.patients, options.rounds)
 
 
 def full(folder: Path, patients: int, rounds: int) -> None:
@@ -92,15 +95,38 @@ def incremental(folder: Path, patients: int, rounds: int) -> None:
     shutil.rmtree(folder)
 
 
+def on_postgresql(folder: Path, patients: int, rounds: int) -> None:
+    """The first full sync into PostgreSQL, beside the same into SQLite."""
+    with databases() as server:
+        if server is None:
+            print(MISSING)
+            return
+        counts = export(folder, patients)
+        print(f"The same of {counts['Patient']:,} patients and {counts['RelatedPerson']:,} contacts into PostgreSQL")
+        sqlite, postgresql = [], []
+        for turn in range(rounds):
+            sqlite.append(first_sync(folder / "sqlite"))
+            with server.new(f"turn-{turn}") as address:
+                postgresql.append(first_sync(folder / "postgresql", address))
+            shutil.rmtree(folder / "sqlite")
+            shutil.rmtree(folder / "postgresql")
+    row("", "seconds", "CPU s", "peak MB")
+    for label, costs in (("adapter sync, SQLite", sqlite), ("adapter sync, PostgreSQL", postgresql)):
+        row(label, *(f"{middle(costs, key):.1f}" for key in ("wall", "cpu", "peak")))
+    print("  The server's own CPU seconds are not in the table.")
+    row("ratio", f"{middle(postgresql, 'wall') / middle(sqlite, 'wall'):.1f} x")
+    shutil.rmtree(folder)
+
+
 def export(folder: Path, patients: int) -> dict[str, int]:
     """Writes an export with about so many patients; returns how many resources of each type it has."""
     answer: dict[str, int] = measured("benchmarks.practice", folder, round(patients / CHILDREN_PER_FAMILY)).answer
     return answer
 
 
-def first_sync(folder: Path) -> Cost:
+def first_sync(folder: Path, database: str = SQLITE) -> Cost:
     """``adapter sync`` of a practice that was never synced."""
-    return measured("adapter", "--config", write_config(folder), "sync", "--json", codes=(HELD,))
+    return measured("adapter", "--config", write_config(folder, database), "sync", "--json", codes=(HELD,))
 
 
 def middle(costs: list[Cost], key: str) -> float:

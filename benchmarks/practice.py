@@ -13,9 +13,10 @@ import orjson
 from adapter.sandbox.families import population, write_ndjson
 
 CHILDREN_PER_FAMILY = 1.6
-CONFIG = """\
+SQLITE = "sqlite:///var/adapter.db"
+CONFIG = f"""\
 [store]
-url = "sqlite:///var/adapter.db"
+url = "{SQLITE}"
 key_file = "var/adapter.key"
 [mail]
 kind = "folder"
@@ -33,11 +34,11 @@ registration_url = "https://portal.example/register"
 """
 
 
-def write_config(folder: Path) -> Path:
+def write_config(folder: Path, database: str = SQLITE) -> Path:
     """A new, empty practice in ``folder`` that reads the export beside it; returns the configuration's path."""
     folder.mkdir(parents=True)
     config = folder / "config.toml"
-    config.write_text(CONFIG, encoding="utf-8")
+    config.write_text(CONFIG.replace(SQLITE, database), encoding="utf-8")
     return config
 
 

@@ -23,8 +23,11 @@ def find_programs() -> Path | None:
 
 
 @contextmanager
-def server(programs: Path) -> Iterator[Path]:
-    """Runs a server for as long as the context lasts; yields the folder of its socket."""
+def server(programs: Path, *, durable: bool = False) -> Iterator[Path]:
+    """Runs a server for as long as the context lasts; yields the folder of its socket.
+
+    Unless it is to be ``durable``, it never waits for the disk.
+    """
     folder = Path(tempfile.mkdtemp(prefix="adapter-pg-"))
     identity = _identity()
     if identity:
@@ -45,7 +48,8 @@ def server(programs: Path) -> Iterator[Path]:
             raise RuntimeError(f"{program} failed: {done.stderr.strip()}")
 
     data, log = folder / "data", folder / "log"
-    options = f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off -c full_page_writes=off"
+    options = f"-c listen_addresses='' -c unix_socket_directories='{folder}'"
+    options += "" if durable else " -c fsync=off -c full_page_writes=off"
     try:
         call("initdb", "-D", str(data), "-U", USER, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
         call("pg_ctl", "start", "-w", "-D", str(data), "-l", str(log), "-o", options)

@@ -40,6 +40,7 @@ class Decider:
         self._addresses: set[str] = set()
         self._own_charts: set[str] = set()
         self._names: set[str] = set()
+        self._nothing_found_yet = not findings.any_decided(connection, practice)
 
     def charts(self, refs: Sequence[str]) -> None:
         """Decides these charts and keeps the outcomes. Notes every address they have or had anything to do with.
@@ -161,7 +162,9 @@ class Decider:
                         yield key, (account, action)
 
     def _settle(self, scopes: Sequence[str], found: list[Finding]) -> None:
-        findings.settle(self.connection, self.practice, scopes, found, self.terms.now)
+        """Each scope once in a run; so what this run itself has found is never looked up."""
+        first = self._nothing_found_yet
+        findings.settle(self.connection, self.practice, scopes, found, self.terms.now, first=first)
 
 
 def _moved(account: Account, action: Action) -> Account:

@@ -9,7 +9,7 @@ from adapter.core.facts import Authority, Role
 from adapter.core.policy import Access
 from adapter.core.state import Account, AccountStatus, EffectState, Grant, GrantState
 from adapter.store import tables as t
-from adapter.store.sql import batches
+from adapter.store.sql import among, batches
 
 
 def any_account(connection: sa.Connection, practice: str) -> bool:
@@ -33,10 +33,12 @@ def addresses_on(connection: sa.Connection, practice: str, charts: Sequence[str]
     """The e-mail keys of every account that has or had a grant on one of these charts."""
     ids: set[str] = set()
     for batch in batches(charts):
-        ids.update(connection.scalars(sa.select(t.grant.c.account_id).where(t.grant.c.patient.in_(batch))))
+        ids.update(
+            connection.scalars(sa.select(t.grant.c.account_id).where(among(connection, t.grant.c.patient, batch)))
+        )
     found: set[str] = set()
     for batch in batches(sorted(ids)):
-        rows = connection.execute(_BY_ID.where(t.account.c.id.in_(batch)))
+        rows = connection.execute(_BY_ID.where(among(connection, t.account.c.id, batch)))
         found.update(email_key for owner, email_key in rows if owner == practice)
     return found
 
@@ -46,7 +48,9 @@ def resting_on(connection: sa.Connection, practice: str, contacts: Iterable[str]
     refs = sorted(set(contacts))
     ids: set[str] = set()
     for batch in batches(refs):
-        ids.update(connection.scalars(sa.select(t.grant.c.account_id).where(t.grant.c.contact.in_(batch))))
+        ids.update(
+            connection.scalars(sa.select(t.grant.c.account_id).where(among(connection, t.grant.c.contact, batch)))
+        )
     found: dict[str, list[Account]] = {}
     wanted = set(refs)
     for account in _load(connection, practice, t.account.c.id, sorted(ids)):
@@ -58,7 +62,7 @@ def resting_on(connection: sa.Connection, practice: str, contacts: Iterable[str]
 def _load(connection: sa.Connection, practice: str, column: sa.Column[str], values: Sequence[str]) -> list[Account]:
     accounts = []
     for batch in batches(values):
-        here: sa.ColumnElement[bool] = column.in_(batch)
+        here = among(connection, column, batch)
         if column is not t.account.c.id:
             here = sa.and_(t.account.c.practice == practice, here)
         found = connection.execute(sa.select(t.account).where(here)).mappings().all()
@@ -88,7 +92,7 @@ def _load(connection: sa.Connection, practice: str, column: sa.Column[str], valu
 
 def _grants(connection: sa.Connection, ids: Sequence[str]) -> dict[str, dict[str, Grant]]:
     found: dict[str, dict[str, Grant]] = {}
-    for row in connection.execute(sa.select(t.grant).where(t.grant.c.account_id.in_(ids))):
+    for row in connection.execute(sa.select(t.grant).where(among(connection, t.grant.c.account_id, ids))):
         found.setdefault(row.account_id, {})[row.patient] = Grant(
             row.patient,
             row.contact,
@@ -121,7 +125,7 @@ def latest_welcomes(connection: sa.Connection, ids: Sequence[str]) -> dict[str, 
     )
     query = sa.select(*columns).join(t.effect, t.effect.c.id == t.welcome.c.effect_id).order_by(t.welcome.c.generation)
     for batch in batches(ids):
-        for row in connection.execute(query.where(t.welcome.c.account_id.in_(batch))).mappings():
+        for row in connection.execute(query.where(among(connection, t.welcome.c.account_id, batch))).mappings():
             before = found.get(row["account_id"], {})
             sent = row["state"] == EffectState.SENT
             found[row["account_id"]] = dict(row) | {

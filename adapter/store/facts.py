@@ -11,7 +11,7 @@ from adapter.core.accounts import Member
 from adapter.core.decide import Outcome
 from adapter.core.facts import Contact, Patient
 from adapter.store import tables as t
-from adapter.store.sql import batches, update_rows
+from adapter.store.sql import among, batches, update_rows
 from adapter.store.stored import (
     StoredChart,
     StoredMember,
@@ -67,7 +67,7 @@ def mark_changed(connection: sa.Connection, practice: str, run: int, charts: Seq
     for batch in batches(sorted({chart for chart in charts if chart})):
         connection.execute(
             sa.update(t.patient)
-            .where(t.patient.c.practice == practice, t.patient.c.ref.in_(batch))
+            .where(t.patient.c.practice == practice, among(connection, t.patient.c.ref, batch))
             .values(changed_run=run)
         )
 
@@ -100,10 +100,11 @@ def any_changed(connection: sa.Connection, practice: str, *, since: int) -> bool
 def stored_charts(connection: sa.Connection, practice: str, refs: Sequence[str]) -> list[StoredChart]:
     """These charts with their contacts as their rows hold them, in the order given; at most one batch."""
     of_patients = sa.select(t.patient.c.ref, t.patient.c.facts, t.patient.c.review_on).where(
-        t.patient.c.practice == practice, t.patient.c.ref.in_(refs)
+        t.patient.c.practice == practice, among(connection, t.patient.c.ref, refs)
     )
     columns = (t.contact.c.patient, t.contact.c.ref, t.contact.c.facts, t.contact.c.outcome)
-    of_contacts = sa.select(*columns).where(t.contact.c.practice == practice, t.contact.c.patient.in_(refs))
+    on_charts = among(connection, t.contact.c.patient, refs)
+    of_contacts = sa.select(*columns).where(t.contact.c.practice == practice, on_charts)
     charts = {ref: StoredChart(ref, None, None, []) for ref in refs}
     for ref, facts, review_on in connection.execute(of_patients).all():
         charts[ref].patient, charts[ref].review_on = facts, review_on
@@ -203,6 +204,6 @@ def _stored(
 ) -> Iterator[tuple[str, StoredMember]]:
     for batch in batches([value for value in values if value]):
         query = sa.select(column, t.contact.c.facts, t.contact.c.outcome)
-        here = query.where(t.contact.c.practice == practice, column.in_(batch))
+        here = query.where(t.contact.c.practice == practice, among(connection, column, batch))
         for value, facts, outcome in connection.execute(here).all():
             yield value, StoredMember(facts, outcome)

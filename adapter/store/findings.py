@@ -6,9 +6,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from adapter.core.findings import Finding
+from adapter.core.findings import Finding, record_scope
 from adapter.store import tables as t
-from adapter.store.sql import batches, upsert
+from adapter.store.sql import among, batches, upsert
 
 
 def settle(
@@ -19,15 +19,17 @@ def settle(
     now: datetime,
     *,
     close: bool = True,
+    first: bool = False,
 ) -> tuple[int, int]:
     """Makes the open findings of these scopes equal to what was found; returns how many were opened and closed.
 
-    A finding that was open stays the same finding with the same ``since``. ``close=False`` only opens.
+    A finding that was open stays the same finding with the same ``since``. ``close=False`` only opens. ``first`` says
+    that nothing was ever found in these scopes, so that nothing has to be looked up.
     """
     wanted = {finding.id(practice): finding for finding in found}
     known: dict[str, Any] = {}
-    for batch in batches(scopes):
-        here = sa.and_(t.finding.c.practice == practice, t.finding.c.scope.in_(batch))
+    for batch in batches(() if first else scopes):
+        here = sa.and_(t.finding.c.practice == practice, among(connection, t.finding.c.scope, batch))
         columns = (t.finding.c.id, t.finding.c.closed_at, t.finding.c.message, t.finding.c.since)
         known |= {row.id: row for row in connection.execute(sa.select(*columns).where(here)).all()}
     rows, opened = [], 0
@@ -45,6 +47,12 @@ def settle(
     return opened, len(gone)
 
 
+def any_decided(connection: sa.Connection, practice: str) -> bool:
+    """Whether deciding has ever found anything; what reading has found does not count."""
+    here = sa.and_(t.finding.c.practice == practice, t.finding.c.scope.not_like(f"{record_scope('')}%"))
+    return connection.execute(sa.select(t.finding.c.id).where(here).limit(1)).first() is not None
+
+
 def any_open(connection: sa.Connection, practice: str, code: str) -> bool:
     """Whether any finding of this kind is open."""
     here = sa.and_(t.finding.c.practice == practice, t.finding.c.code == code, t.finding.c.closed_at.is_(None))
@@ -56,7 +64,9 @@ def open_scopes(connection: sa.Connection, practice: str, scopes: Sequence[str])
     here = sa.and_(t.finding.c.practice == practice, t.finding.c.closed_at.is_(None))
     found: set[str] = set()
     for batch in batches(scopes):
-        found.update(connection.scalars(sa.select(t.finding.c.scope).where(here, t.finding.c.scope.in_(batch))))
+        found.update(
+            connection.scalars(sa.select(t.finding.c.scope).where(here, among(connection, t.finding.c.scope, batch)))
+        )
     return sorted(found)
 
 

@@ -12,7 +12,7 @@ from adapter.core.facts import Authority, Contact, Fact, Patient, Quarantined
 from adapter.store import tables as t
 from adapter.store.facts import mark_changed
 from adapter.store.incoming import Incoming
-from adapter.store.sql import batches, insert_rows
+from adapter.store.sql import among, batches, insert_rows
 from adapter.store.stored import decode_contact, decode_patient, encode
 
 _TABLES = {"Patient": t.patient, "RelatedPerson": t.contact}
@@ -208,7 +208,7 @@ class Merger:
     def _known(self, connection: sa.Connection, table: sa.Table, refs: Sequence[str]) -> dict[str, _Stored]:
         chart = table.c.ref if table is t.patient else table.c.patient
         query = sa.select(table.c.ref, table.c.hash, table.c.seen_run, chart).where(
-            table.c.practice == self.practice, table.c.ref.in_(refs)
+            table.c.practice == self.practice, among(connection, table.c.ref, refs)
         )
         return {ref: _Stored(*rest) for ref, *rest in connection.execute(query).all()}
 
@@ -216,7 +216,7 @@ class Merger:
         if not known:
             return
         query = sa.select(table.c.ref, table.c.facts, table.c.updated, table.c.changed_run).where(
-            table.c.practice == self.practice, table.c.ref.in_(known)
+            table.c.practice == self.practice, among(connection, table.c.ref, list(known))
         )
         decode = decode_patient if table is t.patient else decode_contact
         for ref, facts, updated, changed_run in connection.execute(query).all():
@@ -225,7 +225,7 @@ class Merger:
 
     def _touch(self, connection: sa.Connection, table: sa.Table, refs: Sequence[str]) -> None:
         for batch in batches(refs):
-            here = sa.and_(table.c.practice == self.practice, table.c.ref.in_(batch))
+            here = sa.and_(table.c.practice == self.practice, among(connection, table.c.ref, batch))
             connection.execute(sa.update(table).where(here).values(seen_run=self.run))
 
 

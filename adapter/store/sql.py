@@ -1,27 +1,34 @@
 """Small helpers that SQLite and PostgreSQL share: writing many rows, and queries over long lists of keys."""
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from itertools import chain
 from operator import itemgetter
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from adapter.store import recordset
+
 T = TypeVar("T")
 BATCH = 1000
 """Rows per statement: large enough to amortise a round trip, small enough to keep memory flat."""
-_TOGETHER = 50
-"""Rows in one INSERT: on SQLite a third faster than a statement for each row (``make bench``), whatever the table."""
-_NAMED = re.compile(r"%\((b_\w+)\)s")
 
 
 def batches(items: Sequence[T], size: int = BATCH) -> Iterator[Sequence[T]]:
     """Cuts a sequence into pieces of at most ``size``."""
     for start in range(0, len(items), size):
         yield items[start : start + size]
+
+
+def among(connection: sa.Connection, column: sa.Column[str], values: Sequence[str]) -> sa.ColumnElement[bool]:
+    """Whether the column is one of these values.
+
+    PostgreSQL is given them as one array: over a list of a thousand parameters it thinks fifty times as long.
+    """
+    if connection.dialect.name == "postgresql":
+        return column == sa.any_(sa.literal(list(values), postgresql.ARRAY(sa.Text)))
+    return column.in_(values)
 
 
 def insert_all(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
@@ -45,7 +52,13 @@ def insert_rows(
     replace: bool = False,
 ) -> None:
     """Inserts rows given as the values of ``columns``; with ``replace`` as ``upsert`` does."""
-    _execute_many(connection, _insert(connection.dialect.name, table, columns, replace), table, columns, rows)
+    if not rows:
+        return
+    rows = _for_the_driver(connection.dialect, table, columns, rows)
+    if connection.dialect.name == "postgresql":
+        recordset.insert(connection, table, columns, rows, replace=replace)
+    else:
+        _execute_many(connection, _insert(table, columns, replace), columns, rows)
 
 
 def update_rows(
@@ -56,13 +69,18 @@ def update_rows(
     rows: Sequence[tuple[Any, ...]],
 ) -> None:
     """Updates many rows by ``keys``, each to its own values; ``columns`` has the keys too."""
-    _execute_many(connection, _update(table, keys, columns), table, columns, rows)
+    if not rows:
+        return
+    rows = _for_the_driver(connection.dialect, table, columns, rows)
+    if connection.dialect.name == "postgresql":
+        recordset.update(connection, table, keys, columns, rows)
+    else:
+        _execute_many(connection, _update(table, keys, columns), columns, rows)
 
 
 @lru_cache(maxsize=128)
-def _insert(dialect: str, table: sa.Table, columns: tuple[str, ...], replace: bool) -> sa.Executable:
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    statement = insert(table).values({name: sa.bindparam(f"b_{name}") for name in columns})
+def _insert(table: sa.Table, columns: tuple[str, ...], replace: bool) -> sa.Executable:
+    statement = sqlite.insert(table).values({name: sa.bindparam(f"b_{name}") for name in columns})
     if not replace:
         return statement
     keys = [column.name for column in table.primary_key.columns]
@@ -78,32 +96,37 @@ def _update(table: sa.Table, keys: tuple[str, ...], columns: tuple[str, ...]) ->
 
 
 def _execute_many(
-    connection: sa.Connection,
-    statement: sa.Executable,
-    table: sa.Table,
-    columns: tuple[str, ...],
-    rows: Sequence[tuple[Any, ...]],
+    connection: sa.Connection, statement: sa.Executable, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]
 ) -> None:
-    """Hands all rows to the driver at once.
+    """Hands all rows to SQLite's driver at once.
 
     SQLAlchemy's own path looks at every parameter of every row, which was a third of a first full load's time
-    (``make bench``); here only the columns whose values the driver cannot take are looked at, a column at a time.
+    (``make bench``).
     """
-    if not rows:
-        return
-    many = _compiled(connection.dialect, statement, table, columns)
-    if many.convert:
-        turned: list[Sequence[Any]] = list(zip(*rows, strict=True))
-        for position, convert in many.convert:
-            turned[position] = _converted(turned[position], convert)
-        rows = list(zip(*turned, strict=True))
-    if many.order is not None:
-        rows = list(map(many.order, rows))
-    whole = len(rows) - len(rows) % _TOGETHER if many.together else 0
-    for start in range(0, whole, _TOGETHER):
-        connection.exec_driver_sql(many.together, tuple(chain.from_iterable(rows[start : start + _TOGETHER])))
-    if whole < len(rows):
-        connection.exec_driver_sql(many.text, list(rows[whole:]))
+    text, wanted = _compiled(connection.dialect, statement, columns)
+    if wanted != tuple(range(len(columns))):
+        rows = list(map(itemgetter(*wanted), rows))
+    connection.exec_driver_sql(text, list(rows))
+
+
+@lru_cache(maxsize=256)
+def _compiled(dialect: sa.Dialect, statement: sa.Executable, columns: tuple[str, ...]) -> tuple[str, tuple[int, ...]]:
+    """The statement's text, and which column each of its parameters is."""
+    compiled = statement.compile(dialect=dialect)  # type: ignore[attr-defined]
+    return str(compiled), tuple(columns.index(name.removeprefix("b_")) for name in compiled.positiontup)
+
+
+def _for_the_driver(
+    dialect: sa.Dialect, table: sa.Table, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]
+) -> Sequence[tuple[Any, ...]]:
+    """The rows with those columns turned whose values the driver cannot take, a column at a time."""
+    processors = _processors(dialect, table, columns)
+    if not processors:
+        return rows
+    turned: list[Sequence[Any]] = list(zip(*rows, strict=True))
+    for position, convert in processors:
+        turned[position] = _converted(turned[position], convert)
+    return list(zip(*turned, strict=True))
 
 
 def _converted(values: Sequence[Any], convert: Callable[[Any], Any]) -> Sequence[Any]:
@@ -113,36 +136,9 @@ def _converted(values: Sequence[Any], convert: Callable[[Any], Any]) -> Sequence
     return tuple(map(convert, values))
 
 
-class _Many(NamedTuple):
-    """A statement ready for the driver."""
-
-    text: str
-    order: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None
-    """Puts a row into the order of the parameters, where that is another one."""
-    convert: tuple[tuple[int, Callable[[Any], Any]], ...]
-    """What the values at some positions of a row need."""
-    together: str
-    """The same INSERT for ``_TOGETHER`` rows; empty for another statement, and on PostgreSQL for one that replaces:
-    it refuses to meet a row twice in one statement."""
-
-
 @lru_cache(maxsize=256)
-def _compiled(dialect: sa.Dialect, statement: sa.Executable, table: sa.Table, columns: tuple[str, ...]) -> _Many:
-    compiled = statement.compile(dialect=dialect)  # type: ignore[attr-defined]
-    text = _NAMED.sub("%s", str(compiled))  # psycopg takes names as well, but then a dictionary for every row
-    parameters = tuple(compiled.positiontup or _NAMED.findall(str(compiled)))
-    wanted = tuple(columns.index(name.removeprefix("b_")) for name in parameters)
-    processors = [table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in columns]
-    return _Many(
-        text,
-        None if wanted == tuple(range(len(columns))) else itemgetter(*wanted),
-        tuple((position, processor) for position, processor in enumerate(processors) if processor is not None),
-        _together(text) if compiled.isinsert and dialect.name != "sqlite" and "ON CONFLICT" not in text else "",
-    )
-
-
-def _together(text: str) -> str:
-    start = text.index(" VALUES ") + len(" VALUES ")
-    end = text.find(" ON CONFLICT ", start)
-    end = len(text) if end < 0 else end
-    return text[:start] + ", ".join([text[start:end]] * _TOGETHER) + text[end:]
+def _processors(
+    dialect: sa.Dialect, table: sa.Table, columns: tuple[str, ...]
+) -> tuple[tuple[int, Callable[[Any], Any]], ...]:
+    found = [table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in columns]
+    return tuple((position, processor) for position, processor in enumerate(found) if processor is not None)
