@@ -131,7 +131,7 @@ class App:
     @cached_property
     def identities(self) -> dict[str, PracticeMail]:
         """What each practice's mails say of the practice."""
-        return {practice.id: letterhead(practice) for practice in self.settings.practice}
+        return {practice.id: letterhead(practice, self.settings.mail) for practice in self.settings.practice}
 
     def _reader(self, practice: PracticeSettings, profile: MappingProfile) -> Reader:
         return make_reader(

@@ -21,11 +21,12 @@ def make_mailer(mail: FolderMail | SmtpMail) -> Mailer:
         username=mail.username,
         password=password.get_secret_value() if password else None,
         timeout=mail.timeout_seconds,
+        connections=mail.connections,
     )
 
 
-def letterhead(practice: PracticeSettings) -> PracticeMail:
-    """What the practice's mails say of it."""
+def letterhead(practice: PracticeSettings, mail: FolderMail | SmtpMail) -> PracticeMail:
+    """What the practice's mails say of it, and how they leave."""
     return PracticeMail(
         id=practice.id,
         name=practice.name,
@@ -35,4 +36,7 @@ def letterhead(practice: PracticeSettings) -> PracticeMail:
         phone=practice.phone,
         registration_url=practice.portal.registration_url,
         link_hours=practice.policy.welcome_link_hours,
+        per_minute=practice.mail.per_minute,
+        per_domain=0 if isinstance(mail, FolderMail) else mail.per_domain,
+        resend_unknown_hours=practice.mail.resend_unknown_hours,
     )

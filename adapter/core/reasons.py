@@ -3,12 +3,13 @@
 The table is in the order of the rules; the first reason that applies is the headline.
 """
 
-from enum import StrEnum
 from types import MappingProxyType
 
-import msgspec
-
+from adapter.core.mail_reasons import ABOUT_MAIL, LINK_LOCKED
+from adapter.core.reason import Reason, Severity
 from adapter.core.state import GrantState
+
+__all__ = ["LINK_LOCKED", "ORDER", "REASONS", "Reason", "Severity"]
 
 FIRST_RUN = "first-run"
 """Why a practice's first Welcome emails wait for a release."""
@@ -18,33 +19,6 @@ RELEASED = "released"
 """Why what a brake held was done after all: somebody looked at it and released it."""
 RESTORED = "restored"
 """Why a chart that a backup has open is not opened by putting the backup back."""
-LINK_LOCKED = "welcome-link-locked"
-"""Why the link of a Welcome email works no more although nobody used it."""
-
-
-class Severity(StrEnum):
-    """How soon a human should look at a finding."""
-
-    ERROR = "error"
-    WARNING = "warning"
-    INFO = "info"
-
-
-class Reason(msgspec.Struct, frozen=True):
-    """One coded cause.
-
-    ``fresh`` is the state a grant starts in that has this reason (None: there is no grant), ``standing`` the state
-    that an existing grant goes to. ``finding`` is the severity of the finding it raises, None when it is normal.
-    """
-
-    code: str
-    summary: str
-    """Completes "... because": the practice's words, no names."""
-    remedy: str
-    """What the practice does about it, in the words of the portal's FAQ; empty when nothing is wrong."""
-    fresh: GrantState | None = None
-    standing: GrantState = GrantState.ENDED
-    finding: Severity | None = None
 
 
 ELIGIBLE = "eligible"
@@ -214,13 +188,7 @@ _ALL = (
     ),
     Reason("registered-again", "somebody at the practice asked for the Welcome email again", ""),
     # What is worth a look without changing any grant.
-    Reason(
-        LINK_LOCKED,
-        "somebody opened the link in the Welcome email and gave a wrong answer five times, so it works no more",
-        "Ask the parent. If it was them, check the birth date in the child's chart, then send the Welcome email again "
-        "with Register. If not, correct the e-mail address in Family Contacts: somebody else reads it.",
-        finding=Severity.WARNING,
-    ),
+    *ABOUT_MAIL,
     Reason(
         "self-only",
         "the parent is also a patient, and the entry in their own chart has the Role/Reason Self",

@@ -1,5 +1,6 @@
-"""Writing the mails that are due, from what is true at that moment; or saying why one must not be sent any more."""
+"""The mails that are due, from what is true at that moment; or why one must not be sent any more."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
@@ -18,10 +19,10 @@ from adapter.core.welcome import (
     registration_link,
     token_hash,
 )
-from adapter.errors import DeliveryError, FatalError
 from adapter.mail.render import Letterhead, Reader, notice_message, welcome_message
 from adapter.store import outgoing
 from adapter.store.outbox import Claimed
+from adapter.store.outgoing import WelcomeRow
 
 GONE = "account-gone"
 
@@ -38,6 +39,12 @@ class PracticeMail:
     phone: str
     registration_url: str
     link_hours: int
+    per_minute: int = 0
+    """Mails in a minute, at most; 0: as many as go."""
+    per_domain: int = 0
+    """Mails under way to one domain at the same time, at most; 0: as many as there are connections."""
+    resend_unknown_hours: int = 0
+    """After so long a Welcome of which nobody knows is sent again; 0: never, a human decides."""
 
     @property
     def letterhead(self) -> Letterhead:
@@ -56,15 +63,53 @@ class Mail:
     reason: str
 
 
-Written = EmailMessage | DeliveryError | FatalError | str
-"""A message; or why there is none: the address or the configuration is wrong, or (a code) it is not wanted any more."""
+@dataclass(frozen=True, kw_only=True)
+class Letter:
+    """A mail that may leave. ``link`` is empty for a notice."""
+
+    mail: Mail
+    reader: Reader
+    message_id: str
+    username: str = ""
+    link: str = ""
+
+    def write(self, now: datetime) -> EmailMessage:
+        """The message. Raises DeliveryError or FatalError for an address that is none: the reader's, the practice's."""
+        practice = self.mail.practice
+        if not self.link:
+            return notice_message(practice.letterhead, self.reader, message_id=self.message_id, now=now)
+        return welcome_message(
+            practice.letterhead,
+            self.reader,
+            username=self.username,
+            link=self.link,
+            link_hours=practice.link_hours,
+            message_id=self.message_id,
+            now=now,
+        )
 
 
-def write_welcome(
-    connection: sa.Connection, practice: PracticeMail, claimed: Claimed, *, key: bytes, now: datetime
-) -> tuple[Mail, Written]:
-    """The Welcome email, with its link already open: should nobody learn whether it left, its reader can use it."""
-    row = outgoing.find_welcome(connection, claimed.subject)
+Decided = tuple[Mail, Letter | str]
+"""A mail, and the letter; or (a code) why it is not wanted any more."""
+
+
+def welcomes(
+    connection: sa.Connection, practice: PracticeMail, claimed: Sequence[Claimed], *, key: bytes, now: datetime
+) -> list[Decided]:
+    """Welcome emails, decided again, their links already open: should nobody learn whether one left, it can be used."""
+    rows = outgoing.find_welcomes(connection, [one.subject for one in claimed])
+    decided = [_welcome(practice, one, rows.get(one.subject), key, now) for one in claimed]
+    expires = link_expiry(now, practice.link_hours)
+    links = [
+        (mail.claimed.subject, letter.message_id, token_hash(_token(key, practice, mail.claimed.subject)), expires)
+        for mail, letter in decided
+        if isinstance(letter, Letter)
+    ]
+    outgoing.open_links(connection, links)
+    return decided
+
+
+def _welcome(practice: PracticeMail, claimed: Claimed, row: WelcomeRow | None, key: bytes, now: datetime) -> Decided:
     if row is None:
         return Mail(
             practice=practice, kind=EffectKind.WELCOME, claimed=claimed, account=None, email="", reason=""
@@ -86,47 +131,38 @@ def write_welcome(
     stop = may_send(recipient, now)
     if stop is not None:
         return mail, str(stop)
-    token = link_token(key, practice=practice.id, welcome_id=row.id)
-    identity = message_id("welcome", row.id, practice.mail_from)
-    try:
-        message = welcome_message(
-            practice.letterhead,
-            Reader(email=row.email, name=row.name, language=row.language),
-            username=row.account_email,
-            link=registration_link(practice.registration_url, token),
-            link_hours=practice.link_hours,
-            message_id=identity,
-            now=now,
-        )
-    except (DeliveryError, FatalError) as error:
-        return mail, error
-    expires = link_expiry(now, practice.link_hours)
-    outgoing.open_link(connection, row.id, message_id=identity, token_hash=token_hash(token), expires_at=expires)
-    return mail, message
-
-
-def write_notice(
-    connection: sa.Connection, practice: PracticeMail, claimed: Claimed, *, now: datetime
-) -> tuple[Mail, Written]:
-    """Tells the old address (``claimed.to``) that the account has moved."""
-    row = outgoing.find_account(connection, claimed.subject)
-    account = row.id if row else None
-    mail = Mail(
-        practice=practice,
-        kind=EffectKind.NOTICE,
-        claimed=claimed,
-        account=account,
-        email=email_key(claimed.to),
-        reason="email-changed",
+    return mail, Letter(
+        mail=mail,
+        reader=Reader(email=row.email, name=row.name, language=row.language),
+        message_id=message_id("welcome", row.id, practice.mail_from),
+        username=row.account_email,
+        link=registration_link(practice.registration_url, _token(key, practice, row.id)),
     )
-    if row is None:
-        return mail, GONE
-    try:
-        return mail, notice_message(
-            practice.letterhead,
-            Reader(email=claimed.to, name=row.name, language=row.language),
-            message_id=message_id("notice", claimed.id, practice.mail_from),
-            now=now,
+
+
+def _token(key: bytes, practice: PracticeMail, welcome_id: str) -> str:
+    return link_token(key, practice=practice.id, welcome_id=welcome_id)
+
+
+def notices(connection: sa.Connection, practice: PracticeMail, claimed: Sequence[Claimed]) -> list[Decided]:
+    """Notices to old addresses (``claimed.to``) that the account has moved."""
+    people, _ = outgoing.accounts(connection, [one.subject for one in claimed])
+    known = {one.id: one for one in people}
+    decided: list[Decided] = []
+    for one in claimed:
+        row = known.get(one.subject)
+        mail = Mail(
+            practice=practice,
+            kind=EffectKind.NOTICE,
+            claimed=one,
+            account=row.id if row else None,
+            email=email_key(one.to),
+            reason="email-changed",
         )
-    except (DeliveryError, FatalError) as error:
-        return mail, error
+        if row is None:
+            decided.append((mail, GONE))
+            continue
+        reader = Reader(email=one.to, name=row.name, language=row.language)
+        identity = message_id("notice", one.id, practice.mail_from)
+        decided.append((mail, Letter(mail=mail, reader=reader, message_id=identity)))
+    return decided

@@ -1,167 +1,140 @@
-"""Delivering the mail: each one claimed, decided again, handed over once, and honest about what is not known."""
+"""Delivering the mail: each one claimed, decided again, handed over once, and honest about what is not known.
 
-import msgspec
+As many mails are under way as the mailer takes at once. One transaction writes down what became of the last ones and
+claims the next: ``sending`` is on disk before any of them is handed over, and a crash leaves only those ``unknown``
+that were really under way.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from datetime import datetime, timedelta
+
 import sqlalchemy as sa
 
-from adapter.core.audit import AuditEntry
-from adapter.core.findings import Finding
-from adapter.core.reasons import Severity
-from adapter.core.state import AccountStatus, EffectKind, EffectState
-from adapter.errors import DeliveryError, FatalError, RetriableError
-from adapter.jobs.letters import Mail, PracticeMail, write_notice, write_welcome
-from adapter.jobs.round import ACTOR, Round
+from adapter.core.state import EffectKind
+from adapter.errors import AdapterError
+from adapter.jobs.answers import Answer, record, record_lost, record_stopped
+from adapter.jobs.letters import Letter, PracticeMail, notices, welcomes
+from adapter.jobs.round import Round
 from adapter.mail import Handed, Mailer
-from adapter.store import audit, findings, outbox, outgoing
+from adapter.store import outbox, post
 from adapter.store.turns import turn
 
 PAGE = 200
-"""Mails looked up at a time; each is claimed on its own, just before it is handed over."""
-DROPPED = "The connection dropped before the mail server answered: nobody knows whether the mail left."
+"""Mails looked up at a time; each is claimed just before it is handed over."""
 
 
 def deliver_mail(work: Round, practice: PracticeMail, *, mailer: Mailer, key: bytes) -> bool:
     """Sends the practice's mail that is due. False when no mail at all can leave now; the rest then stays queued."""
-    for kind in (EffectKind.NOTICE, EffectKind.WELCOME):
-        while number := work.allowed(PAGE):
-            with turn(work.engine, practice.id) as connection:
-                now = work.now()
-                today = now.astimezone(practice.zone).date()
-                ids = outbox.due(connection, practice=practice.id, kind=kind, now=now, today=today, limit=number)
-            if not ids:
-                break
-            for effect_id in ids:
-                if not _deliver_one(work, practice, kind, effect_id, mailer, key):
-                    return False
-    return True
-
-
-def _deliver_one(
-    work: Round, practice: PracticeMail, kind: EffectKind, effect_id: str, mailer: Mailer, key: bytes
-) -> bool:
-    """One mail from claim to answer; False when no mail can leave now.
-
-    ``sending`` is committed before the mailer is called: a crash in between shows as ``unknown``, not as a second mail.
-    """
     with turn(work.engine, practice.id) as connection:
-        claimed = outbox.claim(connection, [effect_id], owner=work.owner, now=work.now())
-        if not claimed:
-            return True
-        work.spend(1)
-        if kind is EffectKind.WELCOME:
-            mail, message = write_welcome(connection, practice, claimed[0], key=key, now=work.now())
-        else:
-            mail, message = write_notice(connection, practice, claimed[0], now=work.now())
-        if isinstance(message, FatalError):
-            work.put_off(connection, kind, claimed, str(message))
-            return False
-        if isinstance(message, DeliveryError):
-            _record_refused(connection, work, mail, message)
-            return True
-        if isinstance(message, str):
-            _record_dropped(connection, work, mail, message)
-            return True
+        record_lost(connection, work, practice, post.lost(connection, practice.id, now=work.now()))
+        if hours := practice.resend_unknown_hours:
+            before = work.now() - timedelta(hours=hours)
+            post.resend_unknown(connection, practice.id, before=before, now=work.now())
+    with ThreadPoolExecutor(mailer.at_once, thread_name_prefix="mail") as pool:
+        return all(
+            _Post(work, practice, kind, mailer, key, pool).deliver() for kind in (EffectKind.NOTICE, EffectKind.WELCOME)
+        )
+
+
+class _Post:
+    """One kind of a practice's mail."""
+
+    def __init__(
+        self,
+        work: Round,
+        practice: PracticeMail,
+        kind: EffectKind,
+        mailer: Mailer,
+        key: bytes,
+        pool: ThreadPoolExecutor,
+    ) -> None:
+        self._work, self._practice, self._kind = work, practice, kind
+        self._mailer, self._key, self._pool = mailer, key, pool
+        self._waiting: list[tuple[str, str]] = []
+        """Mails that were due when they were looked up, and where they go."""
+
+    def deliver(self) -> bool:
+        """False when no mail can leave now."""
+        answers: list[Answer] = []
+        while True:
+            with turn(self._work.engine, self._practice.id) as connection:
+                well = record(connection, self._work, answers)
+                letters = self._next(connection) if well else []
+            if not letters:
+                return well
+            answers = self._hand_over(letters)
+
+    def _next(self, connection: sa.Connection) -> list[Letter]:
+        """The next mails, claimed; none when nothing is due that may leave in this minute."""
+        work, practice = self._work, self._practice
+        while True:
+            chosen = self._choose(connection)
+            claimed = outbox.claim(connection, chosen, owner=work.owner, now=work.now())
+            if not chosen:
+                return []
+            work.spend(len(claimed))
+            if self._kind is EffectKind.WELCOME:
+                decided = welcomes(connection, practice, claimed, key=self._key, now=work.now())
+            else:
+                decided = notices(connection, practice, claimed)
+            letters = [letter for _, letter in decided if isinstance(letter, Letter)]
+            record_stopped(connection, work, [(mail, why) for mail, why in decided if isinstance(why, str)])
+            if letters:
+                return letters
+
+    def _choose(self, connection: sa.Connection) -> list[str]:
+        """Ids of the next mails: as many as go at once, by limit, minute and domain."""
+        work, practice = self._work, self._practice
+        number = work.allowed(self._mailer.at_once)
+        if number and not self._waiting:
+            today = work.now().astimezone(practice.zone).date()
+            ids = outbox.due(connection, practice=practice.id, kind=self._kind, now=work.now(), today=today, limit=PAGE)
+            self._waiting = list(post.addresses(connection, ids).items())
+        chosen: list[str] = []
+        domains: Counter[str] = Counter()
+        for id_, to in self._waiting:
+            domain = to.rpartition("@")[2].lower()
+            if len(chosen) < number and (not practice.per_domain or domains[domain] < practice.per_domain):
+                chosen.append(id_)
+                domains[domain] += 1
+        if chosen and practice.per_minute:
+            now, most = work.now(), practice.per_minute
+            chosen = chosen[: post.take_minute(connection, practice.id, wanted=len(chosen), most=most, now=now)]
+        taken = set(chosen)
+        self._waiting = [one for one in self._waiting if one[0] not in taken]
+        return chosen
+
+    def _hand_over(self, letters: Sequence[Letter]) -> list[Answer]:
+        """What became of each. An interruption waits for the answers that are on their way, and writes them down."""
+        futures = [self._pool.submit(_send, self._mailer, letter, self._work.now) for letter in letters]
+        try:
+            wait(futures)
+        except BaseException:
+            self._write_down(letters, futures)
+            raise
+        answers = [(letter.mail, future) for letter, future in zip(letters, futures, strict=True)]
+        broken = next((error for _, future in answers if (error := future.exception()) is not None), None)
+        if broken is not None:
+            self._write_down(letters, futures)
+            raise broken
+        return [(mail, future.result()) for mail, future in answers]
+
+    def _write_down(self, letters: Sequence[Letter], futures: Sequence["Future[Handed | AdapterError]"]) -> None:
+        wait(futures)
+        known = [
+            (letter.mail, future.result())
+            for letter, future in zip(letters, futures, strict=True)
+            if future.exception() is None
+        ]
+        with turn(self._work.engine, self._practice.id) as connection:
+            record(connection, self._work, known)
+
+
+def _send(mailer: Mailer, letter: Letter, now: Callable[[], datetime]) -> Handed | AdapterError:
+    """Hands one mail over; what goes wrong in a known way is a value, since the others' answers count too."""
     try:
-        handed: Handed | DeliveryError = mailer.send(message)
-    except DeliveryError as error:
-        handed = error
-    except (RetriableError, FatalError) as error:
-        with turn(work.engine, practice.id) as connection:
-            work.put_off(connection, kind, claimed, str(error))
-        return False
-    with turn(work.engine, practice.id) as connection:
-        if isinstance(handed, DeliveryError):
-            _record_refused(connection, work, mail, handed)
-        elif handed is Handed.UNKNOWN:
-            _record_unknown(connection, work, mail)
-        else:
-            _record_sent(connection, work, mail)
-    return True
-
-
-def _record_sent(connection: sa.Connection, work: Round, mail: Mail) -> None:
-    outbox.complete(connection, [mail.claimed.id], owner=work.owner, now=work.now())
-    detail: dict[str, object] = {}
-    if (
-        mail.kind is EffectKind.WELCOME
-        and mail.account
-        and outgoing.mark_invited(connection, mail.account, now=work.now())
-    ):
-        detail = {"before": {"status": AccountStatus.PENDING}, "after": {"status": AccountStatus.INVITED}}
-    _trace(connection, work, mail, EffectState.SENT, mail.reason, detail)
-
-
-def _record_unknown(connection: sa.Connection, work: Round, mail: Mail) -> None:
-    outbox.leave_unknown(connection, mail.claimed.id, owner=work.owner, error=DROPPED)
-    work.report.note(DROPPED)
-    _trace(connection, work, mail, EffectState.UNKNOWN, "connection-dropped", {})
-
-
-def _record_dropped(connection: sa.Connection, work: Round, mail: Mail, reason: str) -> None:
-    outbox.drop(connection, [mail.claimed.id], owner=work.owner, now=work.now(), reason=reason)
-    _trace(connection, work, mail, EffectState.CANCELLED, reason, {})
-
-
-def _record_refused(connection: sa.Connection, work: Round, mail: Mail, error: DeliveryError) -> None:
-    if not error.permanent:
-        state = work.put_off(connection, mail.kind, [mail.claimed], str(error))
-        if state is EffectState.FAILED:
-            _trace(connection, work, mail, state, "gave-up", {}, count=False)
-        return
-    outbox.fail(connection, [mail.claimed.id], owner=work.owner, now=work.now(), error=str(error))
-    work.report.note(str(error))
-    _trace(connection, work, mail, EffectState.FAILED, "mail-refused", {})
-
-
-def _trace(
-    connection: sa.Connection,
-    work: Round,
-    mail: Mail,
-    state: EffectState,
-    reason: str,
-    detail: dict[str, object],
-    *,
-    count: bool = True,
-) -> None:
-    """Writes down what became of a mail: in the report, the audit trail, and for people to look at."""
-    if count:
-        work.report.add(mail.kind, state)
-    entry = AuditEntry(
-        action=f"{mail.kind}-{state}",
-        account=mail.account,
-        reason=reason,
-        source=f"{mail.kind}/{mail.claimed.subject}",
-        detail=msgspec.json.encode(detail).decode(),
-        actor=ACTOR,
-        run=mail.claimed.run,
-    )
-    audit.append(connection, mail.practice.id, [entry], work.now())
-    if mail.kind is EffectKind.WELCOME and mail.account:
-        scope = f"welcome:{mail.account}"
-        findings.settle(connection, mail.practice.id, [scope], _findings(mail, state, scope), work.now())
-
-
-def _findings(mail: Mail, state: EffectState, scope: str) -> list[Finding]:
-    """What a human should do about a Welcome that was refused, or of which nobody knows."""
-    if state is EffectState.FAILED:
-        return [
-            Finding(
-                code="welcome-bounced",
-                message=f"The Welcome email to {mail.email} could not be delivered.",
-                remedy="Correct the e-mail address in Family Contacts; a new Welcome email then goes out by itself.",
-                scope=scope,
-                email=mail.email,
-                severity=Severity.ERROR,
-            )
-        ]
-    if state is EffectState.UNKNOWN:
-        return [
-            Finding(
-                code="welcome-unknown",
-                message=f"Nobody knows whether the Welcome email to {mail.email} left: the connection dropped.",
-                remedy="Ask the parent whether it arrived; if not, send it again with Register.",
-                scope=scope,
-                email=mail.email,
-                severity=Severity.WARNING,
-            )
-        ]
-    return []
+        return mailer.send(letter.write(now()))
+    except AdapterError as error:
+        return error

@@ -16,7 +16,12 @@ class Handed(StrEnum):
 
 
 class Mailer(Protocol):
-    """A way for mail to leave. Two exist: ``mail.folder`` and ``mail.smtp``."""
+    """A way for mail to leave. Two exist: ``mail.folder`` and ``mail.smtp``.
+
+    ``at_once`` is how many mails may be under way at the same time, each handed over by a thread of its own.
+    """
+
+    at_once: int
 
     def send(self, message: EmailMessage) -> Handed:
         """Hands one message to its one recipient.

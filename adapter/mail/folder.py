@@ -18,6 +18,8 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9@._-]")
 class FolderMailer:
     """Writes each message as one file, named after its Message-ID: the same message twice is one file."""
 
+    at_once = 4
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 

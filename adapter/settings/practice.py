@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from adapter.core.facts import Authority, Role
 from adapter.core.policy import DEFAULT_ROLES, Access, Band, Brakes, Limit, Policy
 from adapter.settings.ehr import FhirEhr, FilesEhr
+from adapter.settings.practice_mail import PracticeMailSettings
 from adapter.settings.registration import RegistrationSettings
 from adapter.settings.sections import (
     EmbeddedPortal,
@@ -157,6 +158,7 @@ class PracticeSettings(Section):
     """Shown in mails as the number to call with questions."""
     ehr: Annotated[FilesEhr | FhirEhr, Field(discriminator="kind")]
     portal: EmbeddedPortal = EmbeddedPortal()
+    mail: PracticeMailSettings = PracticeMailSettings()
     registration: RegistrationSettings = RegistrationSettings()
     policy: PolicySettings = PolicySettings()
     merchant: MerchantSettings | None = None

@@ -36,9 +36,9 @@ PATIENCE: dict[EffectKind, Patience] = {
     # A revocation must reach the portal within the hour, so the portal is asked often and never given up on.
     EffectKind.ACCOUNT: Patience(timedelta(seconds=30), timedelta(minutes=15), None),
     EffectKind.WIDGET: Patience(timedelta(seconds=30), timedelta(minutes=15), None),
-    # RFC 5321 §4.5.4.1: keep trying for four to five days.
-    EffectKind.WELCOME: Patience(timedelta(minutes=1), timedelta(hours=4), 36),
-    EffectKind.NOTICE: Patience(timedelta(minutes=1), timedelta(hours=4), 36),
+    # A day: the practice should hear of a mailbox that takes nothing while the parent still waits.
+    EffectKind.WELCOME: Patience(timedelta(minutes=1), timedelta(hours=2), 19),
+    EffectKind.NOTICE: Patience(timedelta(minutes=1), timedelta(hours=2), 19),
 }
 
 
@@ -61,17 +61,14 @@ def backoff(kind: EffectKind, attempts: int) -> timedelta | None:
     return min(patience.first * doubled, patience.longest)
 
 
-def recover(connection: sa.Connection, *, now: datetime) -> int:
-    """Settles what a stopped worker left behind (see the top). Returns how many mails became ``unknown``."""
+def recover(connection: sa.Connection, *, now: datetime) -> None:
+    """Makes due again what a stopped worker left behind of what is safe to repeat; for mail see ``store.post``."""
     expired = sa.and_(effect.c.state == EffectState.SENDING, effect.c.lease_until <= now)
     connection.execute(
         sa.update(effect)
         .where(expired, effect.c.kind.in_(REPEATABLE))
         .values(state=EffectState.QUEUED, next_at=now, lease_owner=None, lease_until=None)
     )
-    # The owner stays: should the worker be alive after all, its answer is the truth and is still taken.
-    lost = sa.update(effect).where(expired, effect.c.kind.in_(MAIL))
-    return connection.execute(lost.values(state=EffectState.UNKNOWN, lease_until=None, last_error=INTERRUPTED)).rowcount
 
 
 def due(
@@ -177,9 +174,12 @@ def fail(connection: sa.Connection, ids: Sequence[str], *, owner: str, now: date
     return EffectState.FAILED
 
 
-def leave_unknown(connection: sa.Connection, effect_id: str, *, owner: str, error: str) -> EffectState:
-    """The line dropped when the mail may already have been accepted; only a human may send it again."""
-    _settle(connection, [effect_id], owner, {"state": EffectState.UNKNOWN, "next_at": None, "last_error": error})
+def leave_unknown(
+    connection: sa.Connection, ids: Sequence[str], *, owner: str, now: datetime, error: str
+) -> EffectState:
+    """The line dropped when the mail may already have been accepted. ``done_at`` says when that was."""
+    values = {"state": EffectState.UNKNOWN, "done_at": now, "next_at": None, "last_error": error}
+    _settle(connection, ids, owner, values)
     return EffectState.UNKNOWN
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from adapter.core.state import AccountStatus, GrantState
+from adapter.store.sql import update_rows
 from adapter.store.tables import account, grant, welcome
 
 
@@ -72,8 +73,8 @@ def find_account(connection: sa.Connection, account_id: str) -> AccountRow | Non
     return found[0] if found else None
 
 
-def find_welcome(connection: sa.Connection, welcome_id: str) -> WelcomeRow | None:
-    """One Welcome; None when there is none of that id."""
+def find_welcomes(connection: sa.Connection, ids: Sequence[str]) -> dict[str, WelcomeRow]:
+    """These Welcomes, by id; those that are not there are left out."""
     charts = (
         sa.select(sa.func.count())
         .select_from(grant)
@@ -86,22 +87,21 @@ def find_welcome(connection: sa.Connection, welcome_id: str) -> WelcomeRow | Non
         charts,
     ]
     joined = welcome.join(account, account.c.id == welcome.c.account_id)
-    row = connection.execute(sa.select(*columns).select_from(joined).where(welcome.c.id == welcome_id)).first()
-    return WelcomeRow(*row) if row else None
+    query = sa.select(*columns).select_from(joined).where(welcome.c.id.in_(ids))
+    return {row[0]: WelcomeRow(*row) for row in connection.execute(query)}
 
 
-def open_link(
-    connection: sa.Connection, welcome_id: str, *, message_id: str, token_hash: str, expires_at: datetime
-) -> None:
-    """Makes a Welcome's link work.
+def open_links(connection: sa.Connection, links: Sequence[tuple[str, str, str, datetime]]) -> None:
+    """Makes the links of Welcomes work; each given as id, message id, hash of the token, and when it ends.
 
     Done before the mail is handed over: when nobody can tell whether it left, the reader who got it can still use it.
     """
-    values = {"message_id": message_id, "token_hash": token_hash, "link_expires_at": expires_at}
-    connection.execute(sa.update(welcome).where(welcome.c.id == welcome_id).values(**values))
+    columns = ("id", "message_id", "token_hash", "link_expires_at")
+    update_rows(connection, welcome, ("id",), columns, links)
 
 
-def mark_invited(connection: sa.Connection, account_id: str, *, now: datetime) -> bool:
-    """A Welcome has left: ``pending`` becomes ``invited``. Returns whether it was pending."""
-    first = sa.update(account).where(account.c.id == account_id, account.c.status == AccountStatus.PENDING)
-    return connection.execute(first.values(status=AccountStatus.INVITED, since=now)).rowcount == 1
+def mark_invited(connection: sa.Connection, ids: Sequence[str], *, now: datetime) -> set[str]:
+    """A Welcome has left to these accounts: ``pending`` becomes ``invited``. Returns which were pending."""
+    first = sa.update(account).where(account.c.id.in_(ids), account.c.status == AccountStatus.PENDING)
+    invited = first.values(status=AccountStatus.INVITED, since=now).returning(account.c.id)
+    return set(connection.scalars(invited)) if ids else set()

@@ -20,6 +20,8 @@ practice = sa.Table(
     sa.Column("decided_run", sa.Integer, nullable=False, default=0),  # facts that changed in a later run are undecided
     sa.Column("decided_at", Instant),  # the latest time that a run has decided by: a clock that goes back opens nothing
     sa.Column("rules_hash", sa.Text),  # charts decided under another mapping or policy are decided again
+    sa.Column("mail_minute", Instant),  # the minute in which mail left last
+    sa.Column("mail_count", sa.Integer, nullable=False, server_default="0"),  # how many in that minute
 )
 
 patient = sa.Table(

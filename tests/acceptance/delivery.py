@@ -84,6 +84,8 @@ class ScriptedMailer:
     ``during`` is called while the mail is being handed over.
     """
 
+    at_once = 1
+
     def __init__(self, *answers: Handed | Exception, during: Callable[[], None] | None = None) -> None:
         self.answers = list(answers)
         self.during = during

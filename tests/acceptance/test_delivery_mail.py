@@ -1,12 +1,17 @@
 """Refused, retried, unknown, resent: what becomes of a Welcome email at a real mail server."""
 
+import threading
+import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from email.message import EmailMessage
 
 import pytest
 import sqlalchemy as sa
 
 from adapter.core.state import AccountStatus, EffectKind, EffectState
+from adapter.mail import Handed
 from adapter.mail.smtp import SmtpMailer
 from adapter.store import outbox
 from adapter.store import tables as t
@@ -116,9 +121,71 @@ def test_sending_is_committed_before_the_mail_leaves_so_that_a_crash_is_an_unkno
     assert seen == [EffectState.SENDING]
     mailer.during = None
     outbound.at += LEASE
-    assert outbound.deliver() == {}
+    assert outbound.deliver() == {"welcome": {"unknown": 1}}
+    assert outbound.findings() == ["welcome-unknown"]
+    assert outbound.audit() == [("welcome-unknown", "a1", "worker-stopped")]
     assert states(outbound.engine) == {"w1-mail": EffectState.UNKNOWN}
     assert len(mailer.messages) == 1
+
+
+def test_a_mail_of_which_nobody_knows_is_sent_again_by_policy_twice_and_then_only_by_a_human(
+    outbound: Outbound, mailbox: Mailbox
+) -> None:
+    add_account(outbound.engine, "a1")
+    add_welcome(outbound.engine, "w1", "a1")
+    mailbox.drop = True
+    outbound.practice = replace(outbound.practice, resend_unknown_hours=6)
+    for _ in range(3):
+        assert outbound.deliver() == {"welcome": {"unknown": 1}}
+        outbound.later(hours=5)
+        assert outbound.deliver() == {}
+        outbound.later(hours=1)
+    assert outbound.deliver() == {}
+    # The link is the same in all of them: three mails have one effect.
+    assert len({message.split(b"\r\n\r\n", 1)[1] for message in mailbox.messages}) == 1
+    assert outbound.findings() == ["welcome-unknown"]
+
+
+def test_a_practice_sends_so_many_mails_a_minute_and_the_rest_in_the_next(outbound: Outbound, mailbox: Mailbox) -> None:
+    outbound.practice = replace(outbound.practice, per_minute=3)
+    with begin(outbound.engine) as connection:
+        connection.execute(sa.insert(t.practice).values(id=outbound.practice.id))
+    for number in range(7):
+        add_account(outbound.engine, f"a{number}")
+        add_welcome(outbound.engine, f"w{number}", f"a{number}")
+    sent = []
+    for _ in range(4):
+        sent.append(outbound.deliver().get("welcome", {}).get("sent", 0))
+        assert outbound.deliver() == {}
+        outbound.later(minutes=1)
+    assert sent == [3, 3, 1, 0]
+
+
+def test_no_more_mails_than_allowed_are_under_way_to_one_domain(engine: sa.Engine) -> None:
+    under_way, most = Counter[str](), Counter[str]()
+    lock = threading.Lock()
+
+    class Watching(ScriptedMailer):
+        at_once = 6
+
+        def send(self, message: EmailMessage) -> Handed:
+            domain = message["To"].addresses[0].domain
+            with lock:
+                under_way[domain] += 1
+                most[domain] = max(most[domain], under_way[domain])
+            time.sleep(0.005)
+            with lock:
+                under_way[domain] -= 1
+            return super().send(message)
+
+    outbound = Outbound(engine, Watching())
+    outbound.practice = replace(outbound.practice, per_domain=2)
+    for number in range(24):
+        domain = "small.example" if number % 2 == 0 else f"d{number}.example"
+        add_account(engine, f"a{number}", email=f"a{number}@{domain}")
+        add_welcome(engine, f"w{number}", f"a{number}", email=f"a{number}@{domain}")
+    assert outbound.deliver() == {"welcome": {"sent": 24}}
+    assert 1 <= most["small.example"] <= 2
 
 
 def test_a_wrong_mail_from_stops_the_practices_mail_and_not_for_good(outbound: Outbound) -> None:

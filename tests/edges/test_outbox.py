@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from adapter.core.state import EffectKind, EffectState
-from adapter.store import outbox
+from adapter.store import outbox, post
 from adapter.store import tables as t
 from adapter.store.engine import begin
 from adapter.store.outbox import LEASE, Claimed
@@ -22,6 +22,7 @@ def take(engine: sa.Engine, kind: EffectKind, owner: str, now: datetime = NOW, l
     """What a worker does first."""
     with begin(engine) as connection:
         outbox.recover(connection, now=now)
+        post.lost(connection, PRACTICE, now=now)
         ids = outbox.due(connection, practice=PRACTICE, kind=kind, now=now, limit=limit)
         return outbox.claim(connection, ids, owner=owner, now=now)
 
@@ -151,7 +152,7 @@ def test_failures_back_off_and_show_in_the_list(engine: sa.Engine) -> None:
         assert take(engine, NOTICE, "one", next_at - timedelta(seconds=1)) == []
         waits.append((next_at - now) / MINUTE)
         now = next_at
-    assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 240, 240, 240, 240]
+    assert waits == [1, 2, 4, 8, 16, 32, 64, 120, 120, 120, 120, 120]
     with begin(engine) as connection:
         (row,) = outbox.listing(connection)
     assert row == {
@@ -168,11 +169,11 @@ def test_failures_back_off_and_show_in_the_list(engine: sa.Engine) -> None:
 
 
 def test_mail_is_given_up_after_days_and_the_portal_never(engine: sa.Engine) -> None:
-    total = sum((outbox.backoff(NOTICE, n) or timedelta() for n in range(1, 36)), timedelta())
-    assert timedelta(days=4) < total < timedelta(days=5)
-    assert outbox.backoff(NOTICE, 36) is None
+    total = sum((outbox.backoff(NOTICE, n) or timedelta() for n in range(1, 19)), timedelta())
+    assert timedelta(days=1) < total < timedelta(hours=26)
+    assert outbox.backoff(NOTICE, 19) is None
     assert outbox.backoff(ACCOUNT, 10_000) == timedelta(minutes=15)
-    add_effect(engine, "e1", NOTICE, "a1", attempts=35)
+    add_effect(engine, "e1", NOTICE, "a1", attempts=18)
     claimed = take(engine, NOTICE, "one")
     with begin(engine) as connection:
         assert outbox.retry(connection, NOTICE, claimed, owner="one", now=NOW, error="451") is EffectState.FAILED

@@ -59,6 +59,8 @@ Row = Any
 class Courier:
     """Takes every mail; how it answers is set beforehand."""
 
+    at_once = 1
+
     def __init__(self) -> None:
         self.answer = "sent"
         self.left: list[EmailMessage] = []
