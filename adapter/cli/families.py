@@ -3,12 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from adapter.cli.base import out, words
 from adapter.cli.render import CHANGES
+from adapter.core.families import families
+from adapter.core.plan import Action
 
 VERBS = {
     "open-account": "open account",
@@ -28,10 +32,24 @@ VERBS = {
 }
 
 
+def show_plan(plan: Mapping[str, Any], actions: Sequence[Action], names: Mapping[str, str]) -> None:
+    """A plan: counts first, then family by family."""
+    out.print(f"[bold]Plan[/] · {escape(plan['practice'])} · {plan['hash'][:12]}")
+    if not plan["complete"]:
+        out.print("The EHR could not be read completely: only restrictions would be applied.", style="red")
+    for problem in plan["problems"]:
+        out.print(Padding(Text(problem, style="red"), (0, 0, 0, 2)))
+    out.print(Padding(Text(words(plan["changes"], CHANGES)), (0, 0, 0, 2)))
+    if plan["held"]:
+        out.print(Padding(Text(f"Would wait for a human: {words(plan['held'], CHANGES)}"), (0, 0, 0, 2)))
+    show_families([msgspec.to_builtins(family) for family in families(actions, names)])
+
+
 def show_families(found: Sequence[Mapping[str, Any]]) -> None:
     """Each family: whose charts, then account by account what is done and why."""
     for family in found:
-        out.print(Text("\n" + (", ".join(family["charts"]) or "No chart"), style="bold"))
+        whose = family["charts"] or sorted({line["name"] for line in family["lines"] if line["name"]})
+        out.print(Text("\n" + (", ".join(whose) or family["lines"][0]["account"]), style="bold"))
         before, said = None, ""
         grid = Table.grid(padding=(0, 2, 0, 0))
         grid.add_column(width=15)

@@ -99,24 +99,6 @@ def _hanging(label: str, text: str, *, style: str = "") -> None:
     out.print(Padding(grid, (0, 0, 0, 2)))
 
 
-def show_plan(plan: dict[str, Any]) -> None:
-    """A plan: counts first, then family by family what, for whom and why."""
-    out.print(f"[bold]Plan[/] · {escape(plan['practice'])} · {plan['hash'][:12]}")
-    if not plan["complete"]:
-        out.print("The EHR could not be read completely: only restrictions would be applied.", style="red")
-    for problem in plan["problems"]:
-        out.print(f"  {problem}", markup=False, style="red")
-    out.print(f"  {words(plan['changes'], CHANGES)}", markup=False)
-    before = None
-    for action in plan["actions"]:
-        if action["account"] != before:
-            before = action["account"]
-            out.print(Text(f"\n{before}", style="bold"))
-        out.print(
-            Text.assemble(f"  {action['action']:<15} ", f"{action['patient'] or '':<28} ", (action["reason"], "dim"))
-        )
-
-
 def show_accounts(found: list[dict[str, Any]], email: str | None) -> None:
     """Accounts, one line each; their charts below."""
     if not found:

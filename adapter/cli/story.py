@@ -8,8 +8,9 @@ from rich.text import Text
 
 from adapter.bootstrap import actor
 from adapter.cli.base import out, table
+from adapter.cli.families import show_plan
 from adapter.cli.progress import progress_bar
-from adapter.cli.render import show_accounts, show_delivery, show_explanation, show_plan, show_run
+from adapter.cli.render import show_accounts, show_delivery, show_explanation, show_run
 from adapter.cli.telling import (
     heading,
     link_in,
@@ -22,13 +23,13 @@ from adapter.cli.telling import (
 )
 from adapter.cli.widget_sheet import show_widgets
 from adapter.core.decide import PASSED
-from adapter.core.plan import Action
 from adapter.jobs.explain import explain
+from adapter.jobs.frozen import look_ahead
 from adapter.jobs.pages import status
 from adapter.jobs.publish import publish, watch
 from adapter.jobs.release import release
 from adapter.jobs.run import Request
-from adapter.jobs.sync import plan, sync
+from adapter.jobs.sync import sync
 from adapter.jobs.work import deliver_all
 from adapter.sandbox.charts import Resource
 from adapter.sandbox.demo import PRACTICE, Demo, family_results, follow_the_remedy, withdraw_authority
@@ -166,11 +167,10 @@ def _changes(demo: Demo) -> None:
         "sync do now?"
     )
     show_command("plan")
-    actions: list[Action] = []
     request = Request(actor=actor())
     with progress_bar(PRACTICE) as progress:
-        shown = plan(app.engine, practice, request, clock=demo.clock, progress=progress, take=actions.extend)
-    show_plan(shown | {"actions": [_row(action) for action in actions]})
+        shown, actions, names = look_ahead(app.engine, practice, request, clock=demo.clock, progress=progress)
+    show_plan(shown, actions, names)
     show_command("sync")
     with progress_bar(PRACTICE) as progress:
         report = sync(app.engine, practice, request, clock=demo.clock, progress=progress)
@@ -190,15 +190,6 @@ def _changes(demo: Demo) -> None:
         "\nImani Osei got her Welcome email and sees herself beside her son. Mats Lindgren's account opens nothing any "
         "more. Every line above has its reason in the audit trail."
     )
-
-
-def _row(action: Action) -> dict[str, str | None]:
-    return {
-        "action": str(action.action),
-        "account": action.account,
-        "patient": action.patient,
-        "reason": action.reason,
-    }
 
 
 def _what_next(demo: Demo, *, stays: bool) -> None:

@@ -1,8 +1,6 @@
-"""Commands that do something: plan, sync, deliver, register."""
+"""Commands that do something: sync, deliver, register."""
 
-import os
 import re
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -20,10 +18,9 @@ from adapter.cli.base import (
     out,
     print_json,
     tell,
-    to_json,
 )
 from adapter.cli.progress import progress_bar
-from adapter.cli.render import show_delivery, show_plan, show_run
+from adapter.cli.render import show_delivery, show_run
 
 Full = Annotated[bool, typer.Option("--full", help="Read everything, not only what changed.")]
 
@@ -62,92 +59,19 @@ def sync(
     else:
         for report in reports:
             show_run(report)
-    return _worst(reports)
+    return worst(reports)
 
 
 def _is_reference(text: str) -> bool:
     return re.fullmatch(r"(Patient|RelatedPerson)/[A-Za-z0-9.-]{1,64}", text) is not None
 
 
-def _worst(reports: list[dict[str, Any]]) -> int:
+def worst(reports: list[dict[str, Any]]) -> int:
+    """The exit code of so many runs."""
     states = {report["status"] for report in reports}
     if states & {"failed", "incomplete"}:
         return FAILED
     return HELD if "held" in states else DONE
-
-
-@app.command(rich_help_panel="Every day")
-def plan(
-    context: typer.Context,
-    practice: PracticeId = None,
-    full: Full = False,
-    out_file: Annotated[Path | None, typer.Option("--out", help="Write the plan to this file.", metavar="FILE")] = None,
-    json: Json = False,
-) -> int:
-    """Show what a sync would do, with reasons. Changes nothing."""
-    from adapter.bootstrap import actor
-    from adapter.core.plan import Action
-    from adapter.jobs.run import Request
-    from adapter.jobs.sync import plan as make_plan
-
-    built = load(context)
-    plans = []
-    for name in chosen(built, practice):
-        actions: list[Action] = []
-        with progress_bar(name) as progress:
-            shown = make_plan(
-                built.engine,
-                built.practices[name],
-                Request(full=full, actor=actor()),
-                clock=built.clock,
-                progress=progress,
-                take=actions.extend,
-            )
-        plans.append(shown | {"actions": [_action(action) for action in actions]})
-    document = plans[0] if len(plans) == 1 else plans
-    if out_file is not None:
-        _write_private(out_file, document)
-        tell(f"Wrote {out_file}.")
-    if json:
-        print_json(document)
-    else:
-        for shown in plans:
-            show_plan(shown)
-    if not all(shown["complete"] for shown in plans):
-        return FAILED
-    return HELD if any(shown["held"] for shown in plans) else DONE
-
-
-def _action(action: Any) -> dict[str, Any]:
-    shown = {
-        "action": str(action.action),
-        "account": action.account,
-        "patient": action.patient,
-        "reason": action.reason,
-        "source": action.source,
-    }
-    if action.grant:
-        grant = action.grant
-        shown |= {
-            "state": str(grant.state),
-            "access": str(grant.access),
-            "role": str(grant.role),
-            "authority": str(grant.authority),
-        }
-    if action.new_key:
-        shown |= {"new_account": action.new_key}
-    return shown
-
-
-def _write_private(path: Path, document: Any) -> None:
-    from adapter.errors import FatalError
-
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(to_json(document))
-    except OSError as error:
-        raise FatalError(f"{path} cannot be written ({error.strerror}). Choose another place.") from None
 
 
 @app.command(rich_help_panel="Every day")

@@ -16,6 +16,7 @@ from adapter.core.reasons import BRAKE_ON, Severity
 from adapter.jobs.deciders import Here
 from adapter.jobs.deciding import Decider
 from adapter.jobs.decisions import Terms
+from adapter.jobs.decisions import braked as braked_by
 from adapter.jobs.run import Run
 from adapter.jobs.spool import PlanSpool
 from adapter.store import basis, counts, findings, held
@@ -25,11 +26,13 @@ DAY, WEEK = timedelta(days=1), timedelta(days=7)
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def trips(connection: sa.Connection, run: Run, braked: Counter[str], superseded: Iterable[str]) -> list[Trip]:
-    """The brakes that go on for so many changes (by ``brake:reason``) beside those of the last days.
+def trips(
+    connection: sa.Connection, run: Run, braked: Counter[str], superseded: Iterable[str]
+) -> tuple[list[Trip], str]:
+    """The brakes that go on for so many changes (by ``brake:reason``) beside those of the last days, and why, in words.
 
-    What waits already counts too, but for the accounts that this run has planned anew. A practice's first complete run
-    has nothing to compare with: what it opens is guarded by the hold of its first Welcome emails (ADR 23).
+    What waits already counts too, but for the accounts that this run has planned anew. In its first complete run a
+    practice has nothing to compare with: what it opens is guarded by the hold of its first Welcome emails (ADR 24).
     """
     numbers = by_brake(braked)
     limits, practice = run.practice.policy.brakes, run.practice.id
@@ -37,17 +40,18 @@ def trips(connection: sa.Connection, run: Run, braked: Counter[str], superseded:
     if run.state.decided_run == 0:
         wanted = [brake for brake in wanted if brake in (Brake.REVOCATION, Brake.ADDRESS_CHANGE)]
     if not wanted:
-        return []
+        return [], ""
     day, week = (counts.done(connection, practice, run.now - span) for span in (DAY, WEEK))
     waiting = _waiting(connection, practice, set(superseded))
+    waits = by_brake(waiting)
     found = []
     for brake in wanted:
-        seen = Seen(numbers[brake], day.get(brake, 0) + waiting[brake], week.get(brake, 0) + waiting[brake])
+        seen = Seen(numbers[brake], day.get(brake, 0) + waits[brake], week.get(brake, 0) + waits[brake])
         if seen.run + seen.week > least(limits, brake):
             base = _base(connection, practice, brake)
             if (tripped := trip(limits, brake, seen, base)) is not None:
                 found.append(tripped)
-    return found
+    return found, _why(run, found, braked + waiting)
 
 
 def _base(connection: sa.Connection, practice: str, brake: Brake) -> int:
@@ -55,17 +59,12 @@ def _base(connection: sa.Connection, practice: str, brake: Brake) -> int:
     return counts.open_charts(connection, practice) if charts else counts.accounts(connection, practice)
 
 
-def _waiting(connection: sa.Connection, practice: str, superseded: set[str]) -> Counter[Brake]:
+def _waiting(connection: sa.Connection, practice: str, superseded: set[str]) -> Counter[str]:
+    """What waits for accounts that were not planned anew, by ``brake:reason``."""
     if not held.any_waiting(connection, practice):
         return Counter()
     accounts = [one for plan in held.waiting(connection, [practice]) for one in plan.accounts]
-    return Counter(
-        brake
-        for one in accounts
-        if one.keys.isdisjoint(superseded)
-        for action in one.actions
-        if (brake := action.brake)
-    )
+    return braked_by(action for one in accounts if one.keys.isdisjoint(superseded) for action in one.actions)
 
 
 def by_brake(braked: Counter[str]) -> Counter[Brake]:
@@ -76,8 +75,7 @@ def by_brake(braked: Counter[str]) -> Counter[Brake]:
     return numbers
 
 
-def why(run: Run, tripped: list[Trip], braked: Counter[str]) -> str:
-    """What put the brakes on, for people."""
+def _why(run: Run, tripped: list[Trip], braked: Counter[str]) -> str:
     changed = run.practice.differs_from(run.state.rules_hash) and run.state.rules_hash is not None
     sentences = []
     for one in tripped:

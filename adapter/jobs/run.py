@@ -34,6 +34,8 @@ class Request:
     """Read nothing; decide what time alone has changed."""
     trust_clock: bool = False
     """Decide by the clock even where an earlier run has decided by a later time."""
+    frozen: bool = False
+    """Read nothing; do what was planned earlier."""
     actor: str = "schedule"
 
 
@@ -63,8 +65,10 @@ class Run:
 def open_run(connection: sa.Connection, practice: Practice, request: Request, now: datetime) -> Run:
     """Begins a run at this moment of the practice's clock."""
     state = runs.practice_state(connection, practice.id)
-    full = request.full or (practice.differs_from(state.rules_hash) and not request.person and not request.review)
+    reads_all = not (request.person or request.review or request.frozen)
+    full = request.full or (practice.differs_from(state.rules_hash) and reads_all)
     kind = "person" if request.person else "review" if request.review else "full" if full else "incremental"
+    kind = "apply" if request.frozen else kind
     run = Run(practice, request, runs.start(connection, practice.id, kind, now), now, state, full)
     if state.decided_at is not None and now < state.decided_at and not request.trust_clock:
         run.now = state.decided_at.astimezone(practice.zone)

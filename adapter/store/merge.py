@@ -78,6 +78,11 @@ class Merger:
                     self._merge(connection, table, batch, full, merged)
         return merged
 
+    def put(self, connection: sa.Connection, items: Sequence[Incoming]) -> None:
+        """Stores these as they are, as what this run has changed."""
+        for table in (t.patient, t.contact):
+            self._write(connection, table, [item for item in items if item.of_contact is (table is t.contact)])
+
     def quarantine(self, connection: sa.Connection, records: Iterable[Quarantined]) -> int:
         """Makes the known facts of damaged records unusable, so that everything that rests on them is held.
 

@@ -173,7 +173,7 @@ def test_the_changes_in_the_ehr_reach_exactly_the_two_families(told: Told) -> No
     part = " ".join(told.part(6).split())
     assert "those that changed: 3." in part
     assert f"New mail to {IMANI}: Your Main Street Pediatrics portal account is ready" in part
-    assert re.search(rf"{MATS} end-grant Patient/lindgren-elsa authority-none", part)
+    assert re.search(rf"{MATS} close chart \S+ Lindgren \(Patient/lindgren-elsa\): the Authority is None", part)
 
 
 def test_the_story_lies_in_the_past_when_it_ends(told: Told) -> None:

@@ -86,6 +86,11 @@ class SmallPractice:
     def new_email(self, ref: str, email: str) -> None:
         self.change(ref, telecom=[{"system": "email", "value": email}])
 
+    def export(self) -> None:
+        """Writes what the EHR has now."""
+        records = [*self.charts.values(), *self.contacts.values()]
+        (self.folder / "ehr" / "all.ndjson").write_text("".join(json.dumps(one) + "\n" for one in records))
+
     def sync(self, *, days: float = 0, stop_at: str = "", **request: Any) -> Report:
         """One sync, so many days after the last one; with ``stop_at`` somebody stops it at that step."""
 
@@ -94,8 +99,7 @@ class SmallPractice:
                 raise KeyboardInterrupt
 
         self.now += timedelta(days=days)
-        records = [*self.charts.values(), *self.contacts.values()]
-        (self.folder / "ehr" / "all.ndjson").write_text("".join(json.dumps(one) + "\n" for one in records))
+        self.export()
         return sync(self.engine, self.practice, Request(**request), clock=lambda: self.now, progress=progress)
 
     def held(self) -> list[dict[str, Any]]:
