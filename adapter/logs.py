@@ -41,6 +41,7 @@ class Event(StrEnum):
     WEB_FAILED = "web-failed"
     PUSH_REFUSED = "push-refused"
     PUSH_GIVEN_UP = "push-given-up"
+    PING_FAILED = "ping-failed"
     VENDOR_ADMITTED = "vendor-admitted"
     VENDOR_REFUSED = "vendor-refused"
     VENDOR_READ = "vendor-read"

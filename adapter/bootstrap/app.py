@@ -24,6 +24,7 @@ from adapter.errors import ConfigError, FatalError, Fault
 from adapter.jobs.letters import PracticeMail
 from adapter.jobs.practice import Practice
 from adapter.jobs.schedule import ScheduledJob, jobs_of
+from adapter.jobs.watching import Watcher
 from adapter.mail import Mailer
 from adapter.mail.key import read_or_create_key
 from adapter.portal import Portal
@@ -102,6 +103,11 @@ class App:
             practice.id: make_portal(practice, own=lambda: self.engine, clock=self.clock)
             for practice in self.settings.practice
         }
+
+    @cached_property
+    def watchers(self) -> dict[str, Watcher]:
+        """Who waits for each practice's runs."""
+        return {one.id: Watcher(one.id, one.alerts.ping_url) for one in self.settings.practice}
 
     def subscriptions(self, practice: PracticeSettings) -> Subscriptions | None:
         """The practice's Subscriptions at its EHR; None where nothing says how the EHR could reach us.

@@ -19,6 +19,8 @@ RELEASED = "released"
 """Why what a brake held was done after all: somebody looked at it and released it."""
 RESTORED = "restored"
 """Why a chart that a backup has open is not opened by putting the backup back."""
+RUN_SUSPICIOUS = "run-suspicious"
+"""Why a run that ended well is looked at all the same."""
 
 
 ELIGIBLE = "eligible"
@@ -212,6 +214,13 @@ _ALL = (
         "widget-late",
         "the portal does not show the published widget yet",
         "Ask the portal whether it accepted the change, then publish again: adapter widgets publish --again",
+        finding=Severity.WARNING,
+    ),
+    Reason(
+        RUN_SUSPICIOUS,
+        "the last full read of the EHR was far smaller or faster than usual",
+        "Check in the EHR that the adapter's account still sees every patient, then run `adapter sync --full`. If the "
+        "practice has really changed, there is nothing to do: after a few such reads it counts as usual.",
         finding=Severity.WARNING,
     ),
     Reason(

@@ -15,6 +15,7 @@ from adapter.errors import AdapterError
 from adapter.jobs.gather import Gathered
 from adapter.jobs.practice import Practice
 from adapter.jobs.spool import PlanSpool
+from adapter.jobs.watching import look_at_size
 from adapter.store import findings, held, runs
 from adapter.store import tables as t
 from adapter.store.engine import begin
@@ -82,6 +83,9 @@ def open_run(connection: sa.Connection, practice: Practice, request: Request, no
 
 def close_run(connection: sa.Connection, run: Run, spool: PlanSpool, now: datetime) -> dict[str, Any]:
     """Ends a run that was applied; returns its report as ``adapter sync --json`` prints it."""
+    if run.full and run.everyone:
+        records = run.gathered.counts["patients"] + run.gathered.counts["contacts"]
+        look_at_size(connection, run.practice.id, run.number, records, now)
     waits = {name: count for name, count in _held(connection, run, spool).items() if count}
     status = "incomplete" if not run.complete else "held" if waits else "complete"
     report = {

@@ -16,6 +16,7 @@ from adapter.jobs.publish import watch
 from adapter.jobs.round import Round
 from adapter.jobs.run import Request
 from adapter.jobs.sync import sync
+from adapter.jobs.watching import Watcher
 from adapter.logs import Event, get_logger
 from adapter.mail import Mailer
 from adapter.portal import Portal
@@ -39,6 +40,8 @@ class Assembled(Protocol):
     def key(self) -> bytes: ...
     @property
     def clock(self) -> Callable[[], datetime]: ...
+    @property
+    def watchers(self) -> Mapping[str, Watcher]: ...
 
     def make_mailer(self) -> Mailer: ...
 
@@ -111,7 +114,11 @@ def run_job(app: Assembled, practice: str, job: JobName) -> None:
             deliver_all(app, practice)  # what was taken away must be seen in the portal now, not with the next round
         return
     request = Request(full=job is JobName.RECONCILE, review=job is JobName.REVIEW)
-    report = sync(app.engine, app.practices[practice], request, clock=app.clock, progress=_quietly)
+
+    def run() -> dict[str, Any]:
+        return sync(app.engine, app.practices[practice], request, clock=app.clock, progress=_quietly)
+
+    report = run() if request.review else app.watchers[practice].told(run)
     get_logger().info(Event.RUN_FINISHED, practice=practice, run=report["run"], status=report["status"])
 
 

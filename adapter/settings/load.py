@@ -109,11 +109,17 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     store = settings.store.model_copy(
         update={"url": _anchored_url(settings.store.url, folder), "key_file": file(settings.store.key_file)}
     )
+    web = settings.web
+    if web.metrics is not None and web.metrics.secret_file:
+        metrics = web.metrics.model_copy(update={"secret_file": file(web.metrics.secret_file)})
+        web = web.model_copy(update={"metrics": metrics})
     vendors = tuple(
         vendor.model_copy(update={"jwks_file": file(vendor.jwks_file)}) if vendor.jwks_file else vendor
         for vendor in settings.vendor
     )
-    return settings.model_copy(update={"practice": tuple(practices), "mail": mail, "store": store, "vendor": vendors})
+    return settings.model_copy(
+        update={"practice": tuple(practices), "mail": mail, "store": store, "vendor": vendors, "web": web}
+    )
 
 
 def _anchored_url(url: SecretStr, folder: Path) -> SecretStr:

@@ -21,7 +21,7 @@ from adapter.settings.sections import (
     TimeZone,
 )
 from adapter.settings.vendors import VendorSettings
-from adapter.settings.web import PushSettings, WebSettings
+from adapter.settings.web import AlertSettings, PushSettings, WebSettings
 
 
 class BandSettings(Section):
@@ -163,6 +163,7 @@ class PracticeSettings(Section):
     policy: PolicySettings = PolicySettings()
     merchant: MerchantSettings | None = None
     push: PushSettings | None = None
+    alerts: AlertSettings = AlertSettings()
 
     @model_validator(mode="after")
     def _somebody_can_push(self) -> Self:

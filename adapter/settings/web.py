@@ -18,6 +18,10 @@ def _header(name: str) -> str:
     return name
 
 
+class MetricsSettings(SharedSecret):
+    """Who may read /metrics: who brings the secret; without one, this machine alone."""
+
+
 class WebSettings(Section):
     """The HTTP server of ``adapter run``."""
 
@@ -29,8 +33,16 @@ class WebSettings(Section):
     """Names in the Host header that are answered, beside this machine's own and those of every ``public_url``."""
     public_url: WebUrl | None = None
     """The service as people reach it, through a server that speaks https; cookies are then for https alone."""
+    metrics: MetricsSettings | None = None
     healthy_minutes: int = Field(default=60, ge=1, le=7 * 24 * 60)
     """How old a practice's last complete run may be before /healthz says that something is wrong."""
+
+
+class AlertSettings(Section):
+    """Who is told when a practice's runs fail, or come no more."""
+
+    ping_url: WebUrl | None = None
+    """Called at each run: as it is for success, with /start and /fail below it (healthchecks.io)."""
 
 
 class PushSettings(SharedSecret):

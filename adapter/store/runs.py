@@ -65,6 +65,28 @@ def finish(
     connection.execute(sa.update(t.run).where(t.run.c.id == run, t.run.c.finished_at.is_(None)).values(**values))
 
 
+def started_at(connection: sa.Connection, run: int) -> datetime:
+    """When a run began."""
+    at: datetime = connection.execute(sa.select(t.run.c.started_at).where(t.run.c.id == run)).scalar_one()
+    return at
+
+
+def full_sizes(connection: sa.Connection, practice: str, *, before: int, limit: int) -> list[tuple[int, float]]:
+    """The latest complete full runs before one: patients and contacts that were read, and seconds."""
+    good = sa.and_(
+        t.run.c.practice == practice,
+        t.run.c.kind == "full",
+        t.run.c.status.in_(("complete", "held")),
+        t.run.c.id < before,
+    )
+    found = []
+    for row in connection.execute(sa.select(t.run).where(good).order_by(t.run.c.id.desc()).limit(limit)):
+        read = msgspec.json.decode(row.report).get("read", {})
+        seconds = (row.finished_at - row.started_at).total_seconds()
+        found.append((read.get("patients", 0) + read.get("contacts", 0), seconds))
+    return found
+
+
 def listing(connection: sa.Connection, practices: Sequence[str], *, limit: int = 20) -> list[dict[str, Any]]:
     """The latest runs in the shape of ``adapter runs --json``, newest first."""
     query = sa.select(t.run).where(t.run.c.practice.in_(practices)).order_by(t.run.c.id.desc()).limit(limit)

@@ -11,7 +11,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from adapter.bootstrap import App
 from adapter.errors import AdapterError
 from adapter.settings import Settings
-from adapter.web import glass, health, notify, practices, registration, sign_in, static
+from adapter.web import glass, health, metrics, notify, practices, registration, sign_in, static
 from adapter.web.fhir import routes as fhir
 from adapter.web.guard import Guard, doors
 from adapter.web.headers import SECURITY_HEADERS, SecurityHeaders
@@ -51,6 +51,7 @@ def make_routers(app: App, pages: Pages) -> list[APIRouter]:
     """Every route that the service has."""
     return [
         health.make_router(app),
+        metrics.make_router(app),
         notify.make_router(app),
         registration.make_router(app),
         fhir.make_router(app),

@@ -33,6 +33,7 @@ ROUTES = MappingProxyType(
     {
         "GET /healthz": Need.NOTHING,
         "GET /readyz": Need.NOTHING,
+        "GET /metrics": Need.SECRET,
         "GET /static/{name}": Need.NOTHING,
         "POST /notify/{practice}": Need.SECRET,
         "PUT /notify/{practice}": Need.SECRET,

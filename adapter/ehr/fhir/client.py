@@ -1,7 +1,8 @@
 """One question to the EHR: authorized only where it belongs, with time-outs, retries, redirects, a cap on the body."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from adapter.ehr.fhir.auth import Authorization
 from adapter.ehr.fhir.pace import Pace
+from adapter.ehr.fhir.timings import Timings
 from adapter.errors import SourceError
 from adapter.http import retry
 from adapter.http.urls import Base, Guard, shown_origin
@@ -95,6 +97,7 @@ class Client:
         self.max_pages = max_pages
         self.check_total = check_total
         self.clock = clock
+        self.timings = Timings()
         self.pace = pace or Pace(1, sleep=sleep)
         self._authorization = authorization
         self._timeout = timeout
@@ -140,7 +143,7 @@ class Client:
         for tried in range(1, retry.TRIES + 1):
             headers: Mapping[str, str] = {}
             try:
-                with self.pace.turn(question.kind):
+                with self.pace.turn(question.kind), self._timed():
                     answer = self._once(url, question, header)
                 if answer.status not in retry.RETRIED:
                     return answer
@@ -155,6 +158,15 @@ class Client:
             f"{question.what}: {trouble}, {retry.TRIES} times in a row. "
             "Try again later; if it stays, ask the EHR's support."
         )
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        started, ended = time.monotonic(), "failed"
+        try:
+            yield
+            ended = "answered"
+        finally:
+            self.timings.note(ended, time.monotonic() - started)
 
     def _once(self, url: str, question: _Question, header: str | None) -> Answer:
         auth = _Header(self.guard, header)
