@@ -10,7 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from adapter.bootstrap.ehr import make_reader
-from adapter.bootstrap.mail import letterhead, make_mailer
+from adapter.bootstrap.mail import letterhead, make_mailer, make_signer
 from adapter.bootstrap.merchant import make_merchant
 from adapter.bootstrap.portal import make_portal
 from adapter.bootstrap.practice import make_practice
@@ -27,6 +27,7 @@ from adapter.jobs.schedule import ScheduledJob, jobs_of
 from adapter.jobs.watching import Watcher
 from adapter.mail import Mailer
 from adapter.mail.key import read_or_create_key
+from adapter.mail.signature import Signer
 from adapter.portal import Portal
 from adapter.schedule_files import load_schedule, schedule_folders
 from adapter.settings import PracticeSettings, Settings
@@ -127,7 +128,12 @@ class App:
 
     def make_mailer(self) -> Mailer:
         """A way for mail to leave. It may hold a connection, so every delivery makes its own and closes it."""
-        return make_mailer(self.settings.mail)
+        return make_mailer(self.settings.mail, self.signer)
+
+    @cached_property
+    def signer(self) -> Signer:
+        """Signs mail by its sender. Raises ConfigError listing every key that cannot be used."""
+        return make_signer(self.settings.practice)
 
     @cached_property
     def key(self) -> bytes:

@@ -1,18 +1,23 @@
 """How mail leaves, and what each practice's mails say of the practice."""
 
+from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
+from adapter.errors import ConfigError
 from adapter.jobs.letters import PracticeMail
-from adapter.mail import Mailer
+from adapter.mail import Mailer, Sign
 from adapter.mail.folder import FolderMailer
+from adapter.mail.sender_dns import Record, SenderDns
+from adapter.mail.signature import Signer, read_dkim_key
 from adapter.mail.smtp import SmtpMailer
 from adapter.settings import FolderMail, PracticeSettings, SmtpMail
+from adapter.settings.sections import LOOPBACK
 
 
-def make_mailer(mail: FolderMail | SmtpMail) -> Mailer:
+def make_mailer(mail: FolderMail | SmtpMail, sign: Sign) -> Mailer:
     """A transport. Raises ConfigError when its password cannot be had."""
     if isinstance(mail, FolderMail):
-        return FolderMailer(mail.path)
+        return FolderMailer(mail.path, sign=sign)
     password = mail.password
     return SmtpMailer(
         host=mail.host,
@@ -22,7 +27,34 @@ def make_mailer(mail: FolderMail | SmtpMail) -> Mailer:
         password=password.get_secret_value() if password else None,
         timeout=mail.timeout_seconds,
         connections=mail.connections,
+        sign=sign,
     )
+
+
+def make_signer(practices: Iterable[PracticeSettings]) -> Signer:
+    """Signs each practice's mail. Raises ConfigError listing every key that cannot be used."""
+    keys, faults = {}, []
+    for practice in practices:
+        if dkim := practice.mail.dkim:
+            domain = dkim.domain or practice.mail_from.rpartition("@")[2]
+            try:
+                key = read_dkim_key(dkim.private_key_file, domain=domain.lower(), selector=dkim.selector)
+                keys[practice.mail_from.lower()] = key
+            except ConfigError as error:
+                faults += error.faults
+    if faults:
+        raise ConfigError(faults)
+    return Signer(keys)
+
+
+def look_up_sender(practice: PracticeSettings, mail: FolderMail | SmtpMail) -> list[Record]:
+    """What the DNS says of the practice's sender; nothing where mail goes nowhere."""
+    if isinstance(mail, FolderMail) or (mail.host in LOOPBACK and not mail.nameservers):
+        return []
+    dkim = practice.mail.dkim
+    domain = practice.mail_from.rpartition("@")[2].lower()
+    signs_as = (dkim.domain or domain).lower() if dkim else ""
+    return SenderDns(mail.nameservers).look(domain, selector=dkim.selector if dkim else "", signs_as=signs_as)
 
 
 def letterhead(practice: PracticeSettings, mail: FolderMail | SmtpMail) -> PracticeMail:

@@ -82,7 +82,7 @@ def check(
         return USAGE
     checks.append(Check("configuration", True, f"practices: {', '.join(built.practices)}"))
     checks.append(_line("database", lambda: _database(built)))
-    checks.append(_line("mail", built.make_mailer().check))
+    checks.append(_line("mail", lambda: built.make_mailer().check()))
     wanted = chosen(built, practice)
     for settings in (one for one in built.settings.practice if one.id in wanted):
         name = settings.id
@@ -97,10 +97,19 @@ def check(
         except AdapterError as error:
             checks.append(Check(f"{name}: EHR", False, str(error)))
         checks.append(_line(f"{name}: portal", lambda name=name: built.portals[name].check()))  # type: ignore[misc]
+        checks += _sender(built, settings)
         checks += _push(built, settings, task)
     times = _next_times(built)
     _show(checks, times, json)
     return DONE if all(found.ok for found in checks) else FAILED
+
+
+def _sender(built: Any, practice: Any) -> list[Check]:
+    """What the DNS says of the address that the practice's mail comes from."""
+    from adapter.bootstrap.mail import look_up_sender
+
+    found = look_up_sender(practice, built.settings.mail)
+    return [Check(f"{practice.id}: {one.what}", one.ok, one.detail, one.remedy) for one in found]
 
 
 def _push(built: object, practice: Any, task: Task) -> list[Check]:

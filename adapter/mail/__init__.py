@@ -3,6 +3,7 @@
 ``folder`` and ``smtp`` have the same shape; ``render`` makes the messages they send.
 """
 
+from collections.abc import Callable
 from email.message import EmailMessage
 from enum import StrEnum
 from typing import Protocol
@@ -13,6 +14,15 @@ class Handed(StrEnum):
 
     SENT = "sent"
     UNKNOWN = "unknown"
+
+
+Sign = Callable[[bytes, str], bytes]
+"""Gives a message of this sender with its signature."""
+
+
+def unsigned(content: bytes, _sender: str) -> bytes:
+    """For mail that nobody signs, or that the mail server does."""
+    return content
 
 
 class Mailer(Protocol):

@@ -10,7 +10,8 @@ from email.message import EmailMessage
 from pathlib import Path
 
 from adapter.errors import FatalError
-from adapter.mail import Handed
+from adapter.mail import Handed, Sign, unsigned
+from adapter.mail.address import sender_of
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9@._-]")
 
@@ -20,12 +21,13 @@ class FolderMailer:
 
     at_once = 4
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, sign: Sign | None = None) -> None:
         self.folder = folder
+        self._sign = sign or unsigned
 
     def send(self, message: EmailMessage) -> Handed:
         """Writes the file whole or not at all. Raises FatalError when the folder cannot be written."""
-        content = message.as_bytes(policy=policy.SMTPUTF8)
+        content = self._sign(message.as_bytes(policy=policy.SMTPUTF8), sender_of(message))
         draft = self.folder / f".{secrets.token_hex(8)}.tmp"
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)

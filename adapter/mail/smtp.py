@@ -8,7 +8,7 @@ import re
 import smtplib
 import ssl
 import threading
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from email import policy
 from email.message import EmailMessage
@@ -16,12 +16,10 @@ from smtplib import quoteaddr
 from typing import Literal
 
 from adapter.errors import DeliveryError, RetriableError
-from adapter.mail import Handed
+from adapter.mail import Handed, Sign, unsigned
 from adapter.mail.address import recipient_of, sender_of
 from adapter.mail.wire import Line, SafeLine
 
-Sign = Callable[[bytes, str], bytes]
-"""Gives a message of this sender with its signature."""
 Security = Literal["starttls", "tls", "none"]
 _CHECK = "Check [mail] in config.toml."
 
@@ -49,7 +47,7 @@ class SmtpMailer:
         self._host, self._port, self._security, self._timeout = host, port, security, timeout
         self._login = (username, password) if username and password is not None else None
         self._tls = tls or ssl.create_default_context()
-        self._sign = sign or (lambda content, _: content)
+        self._sign = sign or unsigned
         self.at_once = connections
         self._open = threading.local()
         self._lines: list[Line] = []

@@ -111,6 +111,8 @@ class SmtpMail(SecretSection):
     """Mails under way at the same time, each on a connection of its own."""
     per_domain: int = Field(default=0, ge=0)
     """Of those to one domain, at most; 0: as many as there are connections."""
+    nameservers: tuple[str, ...] = ()
+    """Whom ``adapter check`` asks about the sender's domain; the system's when left out."""
 
     @model_validator(mode="after")
     def _plain_only_on_this_machine(self) -> Self:
