@@ -8,7 +8,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from adapter.http.retry import TRIES
 from tests.hostile.fault import End, Fault
-from tests.hostile.faults import FAULTS, GROUPS
+from tests.hostile.faults import GROUPS
+from tests.hostile.moves import MOVES
 
 TARGET = Path(__file__).with_name("ehr-faults.md")
 PEERS = Path(__file__).parents[1] / "benchmarks" / "peers.md"
@@ -16,7 +17,8 @@ PEERS = Path(__file__).parents[1] / "benchmarks" / "peers.md"
 INTRODUCTION = f"""# What an EHR can do wrong, and what a run does then
 
 Written by `make docs` from the faults in `tests/hostile`, which `pytest tests/hostile` makes happen on a real server:
-{len(FAULTS)} of them, on the first, a middle and the last page of a search where that makes a difference.
+{sum(map(len, GROUPS.values())) + len(MOVES)} of them, on the first, a middle and the last page of a search where that
+makes a difference.
 
 - **incomplete**: the run stops there and says so. Nobody gets new access, nobody loses access for being missing, and
   the marks stay, so the next run reads the same again. What the EHR said outright before the fault (inactive, ended,
@@ -37,6 +39,8 @@ def text() -> str:
     for title, faults in GROUPS.items():
         rows = "\n".join(_row(fault) for fault in faults)
         parts.append(f"## {title}\n\n| The EHR … | The run is | The admin is told |\n|---|---|---|\n{rows}\n")
+    rows = "\n".join(f"| {move.does} | {move.then} |" for move in MOVES)
+    parts.append(f"## Over time\n\n| The EHR … | What follows |\n|---|---|\n{rows}\n")
     if PEERS.exists():
         parts.append(PEERS.read_text(encoding="utf-8"))
     return "\n".join(parts)

@@ -25,6 +25,10 @@ MISSING_SHARE = 0.1
 """When more records than this are missing from a full read, the read is not believed."""
 WHOLE_TYPE = 10
 """When so many contacts were known and none came at all, neither: a right that was taken away looks the same."""
+LEFT_OUT_FLOOR = 20
+LEFT_OUT_SHARE = 0.01
+"""When known contacts of more charts than this were left out of a read and are there when read by id, reading those
+charts again is not enough: rows that move between pages while they are read are fewer."""
 
 RENEW_SECONDS = 60
 """How often the lease is renewed while records are still to come."""
@@ -161,6 +165,18 @@ class Gatherer:
         gathered.counts.update(counts)
         gathered.scopes.update(finding.scope for finding in found)
 
+    def _left_out(self, gathered: Gathered, charts: list[str]) -> None:
+        """Reads charts again whose known contacts were left out of an answer: somebody new there may be missing too."""
+        if gathered.charts or not charts:
+            return
+        if len(charts) > max(LEFT_OUT_FLOOR, LEFT_OUT_SHARE * gathered.counts["patients"]):
+            gathered.result.fail(
+                f"The EHR left contacts of {len(charts)} charts out of its answer and has them when read by id, so "
+                "others may be missing. Nobody new gets access; ask its support, or set another strategy."
+            )
+            return
+        self._store(self._read_families(gathered.result, charts), gathered, set())
+
     def _unknown_charts(self, gathered: Gathered, charts: set[str]) -> None:
         """A changed contact may be on a chart that was never read: its family is read now."""
         with self.transaction() as connection:
@@ -222,7 +238,7 @@ class Gatherer:
         with self.transaction() as connection:
             known_contacts = facts.members_by_ref(connection, self.practice.id, contacts)
         on = {ref: member.contact.patient for ref, member in known_contacts.items()}
-        back: list[Record | Broken] = []
+        back: dict[str, Record | Broken] = {}
         for number, ref in enumerate(missing):
             self.progress("missing records", number, len(missing))
             try:
@@ -233,7 +249,8 @@ class Gatherer:
             if record is None:
                 gathered.gone.append(ref)
             else:
-                back.append(record)
-        self._store(intake(back, self.practice.mapper, gathered.result), gathered, set())
+                back[ref] = record
+        self._store(intake(back.values(), self.practice.mapper, gathered.result), gathered, set())
+        self._left_out(gathered, sorted({on[ref] for ref in back if on.get(ref)}))
         with self.transaction() as connection:
             facts.remove(connection, self.practice.id, self.run, gathered.gone)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from adapter.sandbox.charts import Resource
 from adapter.sandbox.ehr import SandboxEhr
 from tests.acceptance.adapter_cli import Adapter, opens, practice
-from tests.acceptance.faulty_ehr import Reply, faulty
+from tests.hostile.proxy import Reply, faulty
 
 EVERY_SECOND = '[[job]]\nname = "sync"\nevery = "1 second"\n[[job]]\nname = "deliver"\nevery = "1 second"\n'
 FILES = 'kind = "files"\npath = "ehr"'

@@ -23,7 +23,7 @@ from adapter.store import leases, nudges, runs, views
 from adapter.store.engine import begin, read
 from tests.acceptance.adapter_cli import opens
 from tests.acceptance.adapter_cli import practice as practice_table
-from tests.acceptance.faulty_ehr import FaultyEhr, Reply, faulty
+from tests.hostile.proxy import FaultyEhr, Reply, faulty
 
 NOW = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
 HERE = "main-street"

@@ -6,11 +6,12 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import SecretStr
 
 from adapter.bootstrap import build
+from adapter.core.search import StrategyName
 from adapter.ehr.fhir import FhirReader
 from adapter.ehr.fhir.auth.bearer import Bearer
 from adapter.jobs.run import Request
@@ -31,7 +32,14 @@ class Site:
     def __init__(self, adapter: Adapter) -> None:
         self.adapter = adapter
 
-    def sync(self, base_url: str, *, timeout: float = 10, full: bool = True) -> dict[str, Any]:
+    def sync(
+        self,
+        base_url: str,
+        *,
+        timeout: float = 10,
+        full: bool = True,
+        strategy: StrategyName | Literal["auto"] = "auto",
+    ) -> dict[str, Any]:
         """One full sync, as the schedule does it, except that waits between tries take no time; its report."""
         app = build(load_settings(self.adapter.config), self.adapter.folder)
         reader = FhirReader(
@@ -40,6 +48,7 @@ class Site:
             page_size=PAGE_SIZE,
             timeout_seconds=timeout,
             max_body_megabytes=1,
+            strategy=strategy,
             sleep=lambda seconds: None,
         )
         practice = dataclasses.replace(app.practices["main-street"], reader=reader)

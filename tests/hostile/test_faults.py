@@ -3,19 +3,32 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from adapter.core.search import StrategyName
 from docs.write_faults import TARGET, text
 from tests.acceptance.adapter_cli import adds_up
-from tests.edges.ehr.scripted import ScriptedEhr
-from tests.hostile.fault import End, Fault
+from tests.edges.ehr.scripted import Reply, ScriptedEhr
+from tests.hostile.contacts import CHART, CONTACTS, EVERY, NOT_IN_BATCHES, ContactsEhr
+from tests.hostile.fault import End, Fault, Scene
 from tests.hostile.faults import FAULTS
-from tests.hostile.population import CHANGES
+from tests.hostile.moves import MOVES, Move
+from tests.hostile.population import CHANGES, after
 from tests.hostile.rows import stranger
 from tests.hostile.site import LONG_AGO, TOKEN, Site, changed_ehr, copy_of, first_site, spoil
 
 WHERE = [pytest.param(fault, place, id=f"{fault.name}, {place} page") for fault in FAULTS for place in fault.pages]
+
+
+OF_CONTACTS = [
+    pytest.param(fault, place, strategy, id=f"{fault.name}, {place}, {strategy}")
+    for fault in CONTACTS
+    for place in fault.pages
+    for strategy in EVERY
+    if not (strategy == "batch" and fault.name in NOT_IN_BATCHES)
+]
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +55,30 @@ def test_a_fault_ends_the_run_as_documented(site: Site, elsewhere: ScriptedEhr, 
         spoil(ehr, elsewhere.base_url, fault, place)
         report = site.sync(ehr.base_url, timeout=0.25 if fault.waits else 10)
         assert ehr.tokens == {f"Bearer {TOKEN}"}
+    ends_as_documented(site, before, report, fault, elsewhere)
+
+
+@pytest.mark.parametrize(("fault", "place", "strategy"), OF_CONTACTS)
+def test_a_fault_of_a_search_of_contacts_ends_the_run_as_documented(
+    site: Site, elsewhere: ScriptedEhr, fault: Fault, place: str, strategy: StrategyName
+) -> None:
+    before, left = site.state(), [fault.times]
+    with ContactsEhr(after(), totals=True, batch=True, declares=ContactsEhr.ALL - {"revinclude"}) as ehr:
+
+        def happen(reply: Reply, target: str) -> None:
+            if left[0] > 0:
+                left[0] -= 1
+                fault.spoil(reply, Scene(ehr, elsewhere.base_url, target))
+
+        ehr.chart, ehr.spoil_contacts = CHART[place], happen
+        report = site.sync(ehr.base_url, strategy=strategy)
+    assert left[0] < fault.times, "the fault must happen"
+    ends_as_documented(site, before, report, fault, elsewhere)
+
+
+def ends_as_documented(
+    site: Site, before: list[Any], report: dict[str, Any], fault: Fault, elsewhere: ScriptedEhr
+) -> None:
     assert elsewhere.requests == [], "nobody else is asked"
     assert "Canary" not in str(report) and TOKEN not in str(report)
     assert adds_up(report["read"])
@@ -86,3 +123,13 @@ def test_there_are_at_least_30_faults_and_their_names_differ() -> None:
     names = [fault.name for fault in FAULTS]
     assert len(names) == len(set(names)) >= 30
     assert all(bool(fault.told) is not (fault.end is End.COMPLETE) for fault in FAULTS)
+
+
+@pytest.mark.parametrize("move", [pytest.param(move, id=move.name) for move in MOVES])
+def test_what_an_ehr_does_over_time_ends_as_documented(site: Site, move: Move) -> None:
+    move.play(site)
+
+
+def test_every_fault_and_move_has_a_name_of_its_own() -> None:
+    names = [*(fault.name for fault in (*FAULTS, *CONTACTS)), *(move.name for move in MOVES)]
+    assert len(names) == len(set(names)) > 110

@@ -19,7 +19,7 @@ from adapter.ehr.fhir.client import MOST_PAGES, Client
 from adapter.ehr.fhir.one import read_families, read_one
 from adapter.ehr.fhir.pace import Pace
 from adapter.ehr.fhir.strategies import Strategy, Unproven, Way
-from adapter.ehr.fhir.strategies.choosing import SEARCHING, choose
+from adapter.ehr.fhir.strategies.choosing import SEARCHING, Choice, choose
 from adapter.ehr.fhir.strategies.source import Source, walk
 from adapter.errors import SourceError
 from adapter.http.urls import Base
@@ -80,13 +80,29 @@ class FhirReader:
         self._rules = rules or SearchRules()
         self._forced: StrategyName | None = None if strategy == "auto" else strategy
         self._strategies = (*((bulk,) if bulk else ()), *SEARCHING)
+        self._doubted: dict[StrategyName, str] = {}
 
     def read(self, result: ReadResult, *, marks: dict[str, datetime], progress: Progress) -> Iterator[Record | Broken]:
-        """Yields what changed since ``marks`` where the EHR can tell, else everything. See ``Reader``."""
+        """Yields what changed since ``marks`` where the EHR can tell, else everything. See ``Reader``.
+
+        A way that shows on its way that it leaves something out is not used again by this reader: everything is read
+        once more by the next best one, so that what a run knows is whole.
+        """
         try:
             source = self._source()
-            way = self._changes(source, marks, result) or self._everything(source, marks, result)
-            yield from way.read(result, progress)
+            way = self._changes(source, marks, result)
+            if way is not None:
+                yield from way.read(result, progress)
+                return
+            said = result.strategy
+            while True:
+                choice = self._everything(source, marks, result, said)
+                try:
+                    yield from choice.way.read(result, progress)
+                    return
+                except Unproven as unproven:
+                    self._doubted[choice.name] = str(unproven)
+                    result.marks.clear()
         except SourceError as error:
             result.fail(str(error))
 
@@ -139,13 +155,16 @@ class FhirReader:
         result.strategy = way.how
         return way
 
-    def _everything(self, source: Source, marks: dict[str, datetime], result: ReadResult) -> Way:
-        """The best way to read everything; one that can tell what changed since the marks may do that."""
+    def _everything(self, source: Source, marks: dict[str, datetime], result: ReadResult, said: str) -> Choice:
+        """The best way to read everything; one that can tell what changed since the marks may do that.
+
+        ``said`` is why everything is read, where only changes were wanted.
+        """
         since = {} if result.full else marks
-        choice = choose(source, self._strategies, since, forced=self._forced)
+        choice = choose(source, self._strategies, since, forced=self._forced, doubted=self._doubted)
         result.full = choice.way.full
-        result.strategy = f"{result.strategy if result.full else ''}{choice}"
-        return choice.way
+        result.strategy = f"{said if result.full else ''}{choice}"
+        return choice
 
     def _source(self) -> Source:
         able = probe(self._client)

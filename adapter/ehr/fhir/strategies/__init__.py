@@ -26,7 +26,8 @@ class Way:
     """A strategy whose probe went well. ``how`` says per type how it reads and what was proven, for the admin.
 
     ``read`` yields every record, notes what goes wrong in the result, and sets the marks of what it read to the end.
-    Raises SourceError when it has to break off.
+    Raises SourceError when it has to break off; Unproven when it shows on the way that the EHR does not do it: then
+    everything is read another way.
     """
 
     how: str

@@ -67,7 +67,7 @@ def _address(source: Source, chart: Chart) -> str:
 
 def _one(source: Source, chart: Chart, entry: Any) -> Contacts:
     bundle = entry.get("resource") if isinstance(entry, dict) and _succeeded(entry) else None
-    if not isinstance(bundle, dict) or bundle.get("type") != "searchset" or _goes_on(bundle):
+    if not isinstance(bundle, dict) or bundle.get("type") != "searchset" or _goes_on(bundle, source):
         return source.contacts([chart])
     found = Contacts()
     sort_out(list(unfold(bundle, "RelatedPerson batch")), [chart], source.rules, found)
@@ -81,8 +81,15 @@ def _succeeded(entry: dict[str, Any]) -> bool:
     return isinstance(response, dict) and str(response.get("status", "")).startswith("200")
 
 
-def _goes_on(bundle: dict[str, Any]) -> bool:
-    """Whether there is a link to more; one that cannot be understood counts as such."""
+def _goes_on(bundle: dict[str, Any], source: Source) -> bool:
+    """Whether there is a link to more, or a count of more; a link that cannot be understood counts as one."""
+    entries, total = bundle.get("entry"), bundle.get("total")
+    if (
+        source.client.check_total
+        and isinstance(total, int)
+        and total > len(entries if isinstance(entries, list) else [])
+    ):
+        return True
     links = bundle.get("link") or []
     if not isinstance(links, list):
         return True

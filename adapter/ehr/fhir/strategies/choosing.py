@@ -1,6 +1,6 @@
 """Which way an EHR is read: the best that it declares, that the profile does not rule out, and that a probe proves."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -32,15 +32,23 @@ class Choice:
 
 
 def choose(
-    source: Source, strategies: Iterable[Strategy], marks: dict[str, datetime], *, forced: StrategyName | None = None
+    source: Source,
+    strategies: Iterable[Strategy],
+    marks: dict[str, datetime],
+    *,
+    forced: StrategyName | None = None,
+    doubted: Mapping[StrategyName, str] | None = None,
 ) -> Choice:
     """The best way that is proven. ``forced`` allows one alone, declared or not; it must still be proven.
+
+    ``doubted`` are ways that were proven before and showed while reading that they do not work, and why.
 
     Raises SourceError, which names every way and why not, when there is none, or when the EHR does not answer.
     """
     passed_over: list[tuple[StrategyName, str]] = []
     for strategy in _in_order(strategies, forced):
-        reason = _excluded(strategy, source) if forced is None else _contradicted(strategy, source)
+        reason = (doubted or {}).get(strategy.name, "")
+        reason = reason or (_excluded(strategy, source) if forced is None else _contradicted(strategy, source))
         if not reason:
             try:
                 return Choice(strategy.name, strategy.prove(source, marks), tuple(passed_over))

@@ -4,12 +4,13 @@ from datetime import datetime
 
 from adapter.core.search import SearchRules, StrategyName
 from adapter.ehr import Broken, Progress, ReadResult
-from adapter.ehr.bundle import Part, reference
+from adapter.ehr.bundle import Part
 from adapter.ehr.fhir.capability import REVINCLUDE, Capability
-from adapter.ehr.fhir.contacts import Chart, Naming
+from adapter.ehr.fhir.contacts import Naming
 from adapter.ehr.fhir.paging import Search
 from adapter.ehr.fhir.strategies import Records, Unproven, Way
 from adapter.ehr.fhir.strategies.source import Source, mark, records_in, walk
+from adapter.ehr.fhir.strategies.spot_check import check_page, included
 
 INCLUDE = {"_revinclude": REVINCLUDE}
 
@@ -30,11 +31,16 @@ class RevInclude:
         _check_known(source, search)
 
         def read(result: ReadResult, progress: Progress) -> Records:
-            for parts in walk("Patient", search, result, progress):
+            for number, parts in enumerate(walk("Patient", search, result, progress), start=1):
+                if number > 1:
+                    check_page(source, parts, number, search.at)
                 yield from adopted(source, parts)
             mark(result, search, "Patient", "RelatedPerson")
 
-        return Way("Patient: a search; RelatedPerson: along with the Patients (_revinclude, proven on a sample)", read)
+        return Way(
+            "Patient: a search; RelatedPerson: along with the Patients (_revinclude, proven on a sample of each page)",
+            read,
+        )
 
 
 def adopted(source: Source, parts: list[Part]) -> Records:
@@ -52,33 +58,22 @@ def _check_sample(source: Source, search: Search) -> None:
     if not source.capability.contacts_by_patient:
         return
     charts = source.charts(search.first.parts)
-    included = _included(source, search, charts)
-    bare = [chart for chart in charts if not included[chart.ref]]
-    full = [chart for chart in charts if included[chart.ref]]
+    came = included(source, search.first.parts, charts)
+    bare = [chart for chart in charts if not came[chart.ref]]
+    full = [chart for chart in charts if came[chart.ref]]
     # Where an include breaks off, it is towards the end; where it was ignored, it is everywhere.
     for chart in {chart.ref: chart for some in (bare, full) for chart in (*some[:1], *some[-1:])}.values():
         alone = source.contacts([chart])
-        if not alone.problems and not alone.refs <= included[chart.ref]:
+        if not alone.problems and not alone.refs <= came[chart.ref]:
             raise Unproven("the EHR does not obey _revinclude: not all contacts came along")
 
 
 def _check_known(source: Source, search: Search) -> None:
     """Where no contact came along at all, one that is known to exist must."""
-    if any(_included(source, search, source.charts(search.first.parts)).values()):
+    if any(included(source, search.first.parts, source.charts(search.first.parts)).values()):
         return
     for chart in source.known[:1]:
         again = source.search("Patient", {"_id": chart.ref.removeprefix("Patient/"), **INCLUDE})
-        if not _included(source, again, source.charts(again.first.parts)).get(chart.ref):
+        parts = again.first.parts
+        if not included(source, parts, source.charts(parts)).get(chart.ref):
             raise Unproven("the EHR does not obey _revinclude: the contact of a chart did not come along")
-
-
-def _included(source: Source, search: Search, charts: list[Chart]) -> dict[str, set[str]]:
-    """The contacts that came along on the first page, by chart."""
-    naming = Naming(source.rules, charts)
-    found: dict[str, set[str]] = {chart.ref: set() for chart in charts}
-    for part in records_in(search.first.parts):
-        if not isinstance(part, Broken):
-            record, chart = naming.adopt(part)
-            if chart in found:
-                found[chart].add(reference(record.resource))
-    return found
