@@ -9,13 +9,28 @@ from collections.abc import Sequence
 
 from typer.exceptions import Abort, Exit, TyperException
 
-from adapter.cli import audit, backup, brakes, demo, look, mapping, people, plans, portal, service, setup, widgets, work
+from adapter.cli import (
+    audit,
+    backup,
+    brakes,
+    decide,
+    demo,
+    look,
+    mapping,
+    people,
+    plans,
+    portal,
+    service,
+    setup,
+    widgets,
+    work,
+)
 from adapter.cli.base import FAILED, USAGE, app, tell
 from adapter.errors import AdapterError, ConfigError
 
 __all__ = ["app", "run"]
 
-MODULES = (setup, people, mapping, backup, plans, work, brakes, look, audit, widgets, portal, service, demo)
+MODULES = (setup, people, mapping, backup, plans, work, brakes, decide, look, audit, widgets, portal, service, demo)
 DEBUG_ENV = "ADAPTER_DEBUG"
 INTERRUPTED = 130
 """What typer makes of Ctrl-C."""

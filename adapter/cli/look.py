@@ -56,14 +56,19 @@ def explain(
 
 
 @app.command(rich_help_panel="Look")
-def findings(context: typer.Context, practice: PracticeId = None, json: Json = False) -> int:
+def findings(
+    context: typer.Context,
+    practice: PracticeId = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also those that somebody has answered.")] = False,
+    json: Json = False,
+) -> int:
     """List what a human should look at, the gravest first, each with the step that fixes it."""
     from adapter.store import findings as store
     from adapter.store.engine import read
 
     built = load(context)
     with read(built.engine) as connection:
-        found = store.listing(connection, chosen(built, practice))
+        found = store.listing(connection, chosen(built, practice), decided=everything)
     print_json(found) if json else show_findings(found)
     return DONE
 

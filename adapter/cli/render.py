@@ -144,15 +144,41 @@ def show_explanation(answer: Explanation, practice: str | None) -> None:
 
 
 def show_findings(found: list[dict[str, Any]]) -> None:
-    """The queue: what, why, and the step that fixes it."""
+    """The queue: what, why, the step that fixes it, and what somebody has answered."""
     if not found:
         out.print("Nothing needs a look.")
         return
     for finding in found:
         out.print(Text.assemble(styled(finding["severity"]), "  ", (finding["code"], "bold"), f"  {finding['id']}"))
         out.print(Padding(Text(finding["message"]), (0, 0, 0, 2)))
-        out.print(Padding(Text(f"→ {finding['remedy']}", style="dim"), (0, 0, 1, 2)))
+        told = _answered(finding)
+        out.print(Padding(Text(f"→ {finding['remedy']}", style="dim"), (0, 0, 0 if told else 1, 2)))
+        if told:
+            out.print(Padding(Text(told, style="yellow"), (0, 0, 1, 2)))
     out.print(f"{len(found):,} finding{'s' * (len(found) != 1)}")
+
+
+ENDED = {
+    "facts-changed": "no longer counts, because the facts have changed",
+    "expired": "has expired",
+    "withdrawn": "was withdrawn",
+    "restored": "no longer counts, because a backup was put back: answer again",
+    "solved": "ended when the problem was gone; it is back",
+    "replaced": "was replaced",
+}
+
+
+def _answered(finding: dict[str, Any]) -> str:
+    """The latest answer to a finding, and what became of it."""
+    if not finding["decisions"]:
+        return ""
+    last = finding["decisions"][0]
+    who = last["actor"].partition(":")[2] or last["actor"]
+    answer = f"{last['answer']}, {last['decided_at'][:10]}, {who}: \u201c{last['reason']}\u201d"
+    if last["in_force"]:
+        until = f" until {last['until'][:10]}" if last["until"] else ""
+        return f"Answered{until}: {answer}"
+    return f"An earlier answer {ENDED[last['ended_because']]}: {answer}"
 
 
 def show_runs(found: list[dict[str, Any]]) -> None:

@@ -3,16 +3,17 @@
 Nothing here reads a clock or a store. Whatever goes wrong in here is a hold, never a grant.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 
 import msgspec
 
+from adapter.core.answers import NOTHING, Decision, contact_facts, lifted
 from adapter.core.dates import birthday, earliest_birth, ends_at, starts_at
 from adapter.core.facts import Authority, Contact, Patient, Role
 from adapter.core.persons import same_person
 from adapter.core.policy import Access, Policy
-from adapter.core.reasons import ELIGIBLE
+from adapter.core.reasons import APPROVED, ELIGIBLE
 from adapter.core.rules import RULES, Case, authority_of, has_ended, is_the_patient
 from adapter.core.until import earlier, open_until
 
@@ -51,10 +52,14 @@ class Outcome(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """When time alone will end this, or make it narrower; it counts only where the chart may be opened."""
     organization: str = ""
     """Who keeps the chart, as ``Patient.organization``."""
+    approved: tuple[str, ...] = ()
+    """Reason codes that apply and that a human has approved, in rule order."""
 
     @property
     def headline(self) -> str:
-        return self.reasons[0] if self.reasons else ELIGIBLE
+        if self.reasons:
+            return self.reasons[0]
+        return APPROVED if self.approved else ELIGIBLE
 
     @property
     def opens(self) -> bool:
@@ -78,17 +83,25 @@ class Step(msgspec.Struct, frozen=True):
 
 
 def decide_chart(
-    patient: Patient | None, contacts: tuple[Contact, ...], policy: Policy, now: datetime
+    patient: Patient | None,
+    contacts: tuple[Contact, ...],
+    policy: Policy,
+    now: datetime,
+    decisions: Sequence[Decision] = (),
 ) -> ChartDecision:
-    """Decides every contact of one chart. The order of ``contacts`` never matters.
+    """Decides every contact of one chart. The order of ``contacts`` and of ``decisions`` never matters.
 
-    ``patient`` is None when the EHR gave no such chart; ``now`` is aware, in the practice's time zone. An error inside
-    one contact's decision holds that contact; an error that concerns the chart holds everybody on it.
+    ``patient`` is None when the EHR gave no such chart; ``now`` is aware, in the practice's time zone; ``decisions``
+    are what humans have answered about this chart. An error inside one contact's decision holds that contact; an error
+    that concerns the chart holds everybody on it.
     """
     try:
         born = earliest_birth(patient.birth_date, now.date()) if patient else None
         claims, coming = _claims(contacts, policy, now), _coming_claims(contacts, policy, now)
-        outcomes = {contact.ref: _outcome(contact, patient, born, claims, coming, policy, now) for contact in contacts}
+        outcomes = {
+            contact.ref: _outcome(contact, patient, born, claims, coming, policy, now, decisions)
+            for contact in contacts
+        }
         return ChartDecision(outcomes, _review_on(patient, born, contacts, policy, now))
     except Exception:  # whatever went wrong, the answer is a hold, and tomorrow is another day
         held = Outcome(reasons=(INTERNAL_ERROR,), current=True)
@@ -138,18 +151,23 @@ def _outcome(
     coming: Coming,
     policy: Policy,
     now: datetime,
+    decisions: Sequence[Decision],
 ) -> Outcome:
     chart_name, organization = (patient.name, patient.organization) if patient else ("", "")
     try:
         case = _case(contact, patient, born, claims, policy, now)
         reasons = tuple([answer[0] for test in _TESTS if (answer := test(case)) is not None])
+        access, says = case.access or Access.NONE, NOTHING
+        if decisions and reasons:
+            says = lifted(decisions, contact, contact_facts(contact, patient, access), now)
+        approved = tuple([code for code in reasons if code in says.codes]) if says.codes else ()
+        reasons = tuple([code for code in reasons if code not in says.codes]) if approved else reasons
         freeze = len(claims) > 1 and (not reasons or reasons == ("authority-conflict",))
         if freeze:
             reasons = ("authority-conflict",)
         current = _NOT_CURRENT.isdisjoint(reasons)
-        until = _until(case, coming) if freeze or not reasons else None
-        access = case.access or Access.NONE
-        terms = (case.authority, case.is_self, current, freeze, chart_name, until, organization)
+        until = earlier(_until(case, coming), says.until) if freeze or not reasons else None
+        terms = (case.authority, case.is_self, current, freeze, chart_name, until, organization, approved)
         return Outcome(reasons, access, *terms)
     except Exception:  # fail closed: an error in a rule is a hold
         return Outcome(reasons=(INTERNAL_ERROR,), current=True, chart_name=chart_name, organization=organization)

@@ -9,7 +9,7 @@ import msgspec
 from adapter.core.accounts import AccountDecision, Dependent
 from adapter.core.decide import PASSED, Step
 from adapter.core.facts import Patient
-from adapter.core.reasons import ELIGIBLE, ORDER, REASONS
+from adapter.core.reasons import ELIGIBLE, OPENING, ORDER, REASONS
 from adapter.core.sentences import (
     Row,
     WelcomeView,
@@ -98,10 +98,10 @@ def explain_contact(
     if of_address is not None and grant is not None and grant.state is GrantState.ACTIVE and row.member.outcome.opens:
         return Explanation(who, of_address.verdict, of_address.reason, of_address.remedy, of_address.steps)
     code = row.member.outcome.headline
-    if code == ELIGIBLE and dependent is not None and dependent.reason != ELIGIBLE:
+    if code in OPENING and dependent is not None and dependent.reason not in OPENING:
         code = dependent.reason
     steps = row.steps + (tuple(mailbox_steps(decision)) if decision else ())
-    if code == ELIGIBLE:
+    if code in OPENING:
         return Explanation(
             who,
             f"{name} may open {chart_of(row)}, and the next sync grants it.",
@@ -137,7 +137,7 @@ def explain_chart(
         code = row.member.outcome.headline
         source = row.member.contact.source
         label = row.member.contact.name or row.member.contact.ref
-        steps.append(Step(label, PASSED if code == ELIGIBLE else code, f"{label}: {because_of(row, code)}.", source))
+        steps.append(Step(label, PASSED if code in OPENING else code, f"{label}: {because_of(row, code)}.", source))
     steps += [
         Step(email, grant.state, f"{email}: {grant.state} ({REASONS[grant.reason].summary}).", grant.source)
         for email, grant in sorted(grants)
@@ -161,7 +161,7 @@ def _left_out(decision: AccountDecision, account: Account) -> Dependent | None:
     """The first chart that the address is on and the account does not open."""
     for patient, dependent in sorted(decision.dependents.items()):
         grant = account.grants.get(patient)
-        if dependent.reason != ELIGIBLE and (grant is None or grant.state is not GrantState.ACTIVE):
+        if dependent.reason not in OPENING and (grant is None or grant.state is not GrantState.ACTIVE):
             return dependent
     return None
 
@@ -180,7 +180,7 @@ def _closest(rows: Sequence[Row], decision: AccountDecision) -> tuple[str, str]:
     held = [
         dependent
         for dependent in decision.dependents.values()
-        if dependent.member.outcome.opens and dependent.reason != ELIGIBLE
+        if dependent.member.outcome.opens and dependent.reason not in OPENING
     ]
     if held:
         return held[0].reason, REASONS[held[0].reason].summary

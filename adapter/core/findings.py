@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from adapter.core.accounts import AccountDecision, Member
+from adapter.core.answers import contact_facts, mailbox_facts, text_facts
 from adapter.core.decide import ChartDecision
 from adapter.core.facts import Contact, Patient, Quarantined, Role
 from adapter.core.persons import same_person
@@ -24,6 +25,12 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     email: str | None = None
     severity: Severity | None = None
     remedy: str = ""
+    facts: str = ""
+    """SHA-256 (hex) of the facts that made it: an answer is to these and to no others. Empty: of its words."""
+
+    @property
+    def bound_to(self) -> str:
+        return self.facts or text_facts(self.message)
 
     def id(self, practice: str) -> str:
         """Twelve hex digits from what the problem is and whom it is about."""
@@ -53,7 +60,8 @@ def chart_findings(
     """One finding for each contact whose headline reason is not a normal one."""
     found = []
     for contact in contacts:
-        code = decision.outcomes[contact.ref].headline
+        outcome = decision.outcomes[contact.ref]
+        code = outcome.headline
         if REASONS[code].finding is None or code == "record-unusable":
             continue  # a damaged record, the contact's or the chart's, is found where it is read
         chart = f"{patient.name}'s chart" if patient and patient.name else ref or "a chart"
@@ -64,6 +72,7 @@ def chart_findings(
                 chart_scope(ref),
                 patient=ref,
                 contact=contact.ref,
+                facts=contact_facts(contact, patient, outcome.access),
             )
         )
     return found
@@ -75,18 +84,22 @@ def account_findings(decision: AccountDecision) -> list[Finding]:
         return []
     names = " and ".join(sorted({person[0].contact.name or person[0].contact.ref for person in decision.people}))
     scope, email = address_scope(decision.email_key), decision.email_key
+    facts = mailbox_facts(member.contact for person in decision.people for member in person)
     found = []
     for patient in decision.shared_charts:
         message = (
             f"{decision.email} is used by {names}, and not all of them may see {_chart_name(decision, patient)}: held."
         )
-        found.append(_finding("shared-email", message, scope, patient=patient, email=email))
+        found.append(_finding("shared-email", message, scope, patient=patient, email=email, facts=facts))
     clashes = [patient for patient in decision.kinship_clash if patient not in decision.shared_charts]
     if clashes:
         charts = " and ".join(_chart_name(decision, patient) for patient in clashes)
         message = f"{decision.email} is the address of a mother and a father at once, on {charts}: {names}."
         alone = clashes[0] if len(clashes) == 1 else None
-        found.append(_finding("shared-email", message, scope, patient=alone, email=email, severity=Severity.WARNING))
+        warning = Severity.WARNING
+        found.append(
+            _finding("shared-email", message, scope, patient=alone, email=email, severity=warning, facts=facts)
+        )
     return found
 
 
@@ -152,6 +165,7 @@ def record_finding(record: Quarantined) -> Finding:
         record_scope(record.ref or record.origin),
         patient=record.ref if kind == "Patient" else None,
         contact=record.ref if kind == "RelatedPerson" else None,
+        facts=text_facts(record.ref or record.origin, record.path, record.problem),
     )
 
 
@@ -164,6 +178,7 @@ def _finding(
     contact: str | None = None,
     email: str | None = None,
     severity: Severity | None = None,
+    facts: str = "",
 ) -> Finding:
     reason = REASONS[code]
     return Finding(
@@ -175,6 +190,7 @@ def _finding(
         email=email,
         severity=severity or reason.finding,
         remedy=reason.remedy,
+        facts=facts,
     )
 
 

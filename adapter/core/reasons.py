@@ -5,11 +5,27 @@ The table is in the order of the rules; the first reason that applies is the hea
 
 from types import MappingProxyType
 
+from adapter.core.concerns import CONCERNS, RUN_SUSPICIOUS
 from adapter.core.mail_reasons import ABOUT_MAIL, LINK_LOCKED
 from adapter.core.reason import Reason, Severity
 from adapter.core.state import GrantState
 
-__all__ = ["LINK_LOCKED", "ORDER", "REASONS", "Reason", "Severity"]
+__all__ = [
+    "APPROVED",
+    "BRAKE_ON",
+    "ELIGIBLE",
+    "FIRST_RUN",
+    "LINK_LOCKED",
+    "NOT_DECIDED",
+    "OPENING",
+    "ORDER",
+    "REASONS",
+    "RELEASED",
+    "RESTORED",
+    "RUN_SUSPICIOUS",
+    "Reason",
+    "Severity",
+]
 
 FIRST_RUN = "first-run"
 """Why a practice's first Welcome emails wait for a release."""
@@ -19,11 +35,12 @@ RELEASED = "released"
 """Why what a brake held was done after all: somebody looked at it and released it."""
 RESTORED = "restored"
 """Why a chart that a backup has open is not opened by putting the backup back."""
-RUN_SUSPICIOUS = "run-suspicious"
-"""Why a run that ended well is looked at all the same."""
-
 
 ELIGIBLE = "eligible"
+APPROVED = "approved"
+"""Every rule but those that somebody at the practice has looked at and approved for exactly these facts."""
+OPENING = frozenset({ELIGIBLE, APPROVED})
+"""The reasons that open a chart."""
 NOT_DECIDED = "not-decided"
 
 _IN_CONTACTS = "in Family Contacts"
@@ -168,6 +185,13 @@ _ALL = (
     Reason(
         ELIGIBLE, "relationship, Authority and e-mail address are in order", "", GrantState.ACTIVE, GrantState.ACTIVE
     ),
+    Reason(
+        APPROVED,
+        "somebody at the practice looked at it and approved it",
+        "",
+        GrantState.ACTIVE,
+        GrantState.ACTIVE,
+    ),
     # What can happen to an existing grant or account beside the rules.
     Reason(
         "contact-gone",
@@ -189,87 +213,8 @@ _ALL = (
         GrantState.SUSPENDED,
     ),
     Reason("registered-again", "somebody at the practice asked for the Welcome email again", ""),
-    # What is worth a look without changing any grant.
     *ABOUT_MAIL,
-    Reason(
-        "self-only",
-        "the parent is also a patient, and the entry in their own chart has the Role/Reason Self",
-        "In the parent's own chart, change the Role/Reason from Self to Other Relative, set Authority to Joint or "
-        "Exclusive, and use the same e-mail address as in the child's chart.",
-        finding=Severity.WARNING,
-    ),
-    Reason(
-        "email-mismatch",
-        "the parent is also a patient, and the two charts have different e-mail addresses",
-        "Use the same e-mail address for this person in both charts.",
-        finding=Severity.WARNING,
-    ),
-    Reason(
-        "source-problem",
-        "part of the EHR's data could not be read",
-        "Correct the export at the place that is named, then sync again.",
-        finding=Severity.ERROR,
-    ),
-    Reason(
-        "widget-late",
-        "the portal does not show the published widget yet",
-        "Ask the portal whether it accepted the change, then publish again: adapter widgets publish --again",
-        finding=Severity.WARNING,
-    ),
-    Reason(
-        RUN_SUSPICIOUS,
-        "the last full read of the EHR was far smaller or faster than usual",
-        "Check in the EHR that the adapter's account still sees every patient, then run `adapter sync --full`. If the "
-        "practice has really changed, there is nothing to do: after a few such reads it counts as usual.",
-        finding=Severity.WARNING,
-    ),
-    Reason(
-        "widget-drift",
-        "the widget in the portal is not the one that was published",
-        "Publish again (adapter widgets publish), or change the configuration if the portal is right.",
-        finding=Severity.WARNING,
-    ),
-    Reason("portal-drift", "the portal shows something else than was decided", ""),
-    Reason("registered", "the parent has registered in the portal", ""),
-    Reason(
-        "portal-extra",
-        "the portal opens more than was decided",
-        "Nothing to do: it was taken away again. Ask who gives access in the portal by hand, if it happens again.",
-        finding=Severity.ERROR,
-    ),
-    Reason(
-        "portal-orphan",
-        "the portal has accounts of the adapter that nothing was decided about",
-        "Check that store.url in config.toml is this practice's database; if it is, close them: "
-        "adapter portal compare --repair.",
-        finding=Severity.ERROR,
-    ),
-    Reason(
-        "portal-missing",
-        "the portal does not have the account, or opens less than was decided",
-        "If nobody closed it on purpose, put it back: adapter portal compare --repair. A parent whose account was "
-        "deleted then needs a new Welcome email (Register).",
-        finding=Severity.WARNING,
-    ),
-    Reason(
-        "portal-changed",
-        "the portal has another name, address or wording than the chart",
-        "Correct Family Contacts if the portal is right; if not, put it back: adapter portal compare --repair.",
-        finding=Severity.INFO,
-    ),
-    Reason(
-        "portal-refused",
-        "the portal does not take the account",
-        "Correct what the portal names, in Family Contacts or in the portal; the next change delivers it again.",
-        finding=Severity.ERROR,
-    ),
-    Reason(
-        "account-collision",
-        "the portal has an account with this e-mail address that the adapter did not make",
-        "Look in the portal whose account that is: if it is this parent's, adopt it (adapter portal adopt); if not, "
-        f"give each person their own e-mail address {_IN_CONTACTS}.",
-        finding=Severity.ERROR,
-    ),
+    *CONCERNS,
 )
 
 REASONS = MappingProxyType({reason.code: reason for reason in _ALL})

@@ -6,6 +6,7 @@ import msgspec
 import sqlalchemy as sa
 
 from adapter.core.accounts import decide_account
+from adapter.core.answers import Decision
 from adapter.core.brakes import Brake
 from adapter.core.findings import (
     Finding,
@@ -21,9 +22,9 @@ from adapter.ehr import Progress
 from adapter.jobs.deciders import Addresses, Deciders
 from adapter.jobs.decisions import Terms, braked, encode_actions, own_chart
 from adapter.jobs.spool import PlanSpool
-from adapter.store import accounts, facts, findings
+from adapter.store import accounts, decisions, facts, findings
 from adapter.store.sql import batches
-from adapter.store.stored import StoredAddress
+from adapter.store.stored import StoredAddress, StoredChart
 
 
 class Decider:
@@ -41,13 +42,14 @@ class Decider:
         self._own_charts: set[str] = set()
         self._names: set[str] = set()
         self._nothing_found_yet = not findings.any_decided(connection, practice)
+        self._answered = decisions.any_in_force(connection, practice)
 
     def charts(self, refs: Sequence[str]) -> None:
         """Decides these charts and keeps the outcomes. Notes every address they have or had anything to do with.
 
         Unchanged outcomes count too: a run that was incomplete, or broke off, may have kept them without acting.
         """
-        stored = (facts.stored_charts(self.connection, self.practice, batch) for batch in batches(refs))
+        stored = (self._charts(batch) for batch in batches(refs))
         done = 0
         for batch, decided in zip(batches(refs), self.deciders.charts(stored), strict=True):
             facts.save_outcomes(self.connection, self.practice, decided.outcomes, decided.reviews)
@@ -68,6 +70,16 @@ class Decider:
     def touch(self, addresses: Iterable[str]) -> None:
         """Has these addresses planned as well."""
         self._addresses.update(addresses)
+
+    def _charts(self, refs: Sequence[str]) -> list[StoredChart]:
+        charts = facts.stored_charts(self.connection, self.practice, refs)
+        answers = self._answers([chart_scope(ref) for ref in refs])
+        for chart in charts:
+            chart.decisions = answers.get(chart_scope(chart.ref), [])
+        return charts
+
+    def _answers(self, scopes: Sequence[str]) -> dict[str, list[Decision]]:
+        return decisions.in_force(self.connection, self.practice, scopes) if self._answered else {}
 
     def plan(self, spool: PlanSpool) -> None:
         """Spools the actions that make the touched accounts what they should be, by address.
@@ -101,8 +113,12 @@ class Decider:
         known = {key: account for key, account in known.items() if key not in left}
         known |= {key: _moved(*moved[key]) for key in keys if key in moved}
         resting_on = sorted(_contacts_of(known.values()))
+        answers = self._answers([address_scope(key) for key in keys])
         return Addresses(
-            [StoredAddress(key, members[key], known.get(key), key in halted) for key in keys],
+            [
+                StoredAddress(key, members[key], known.get(key), key in halted, answers.get(address_scope(key), []))
+                for key in keys
+            ],
             facts.stored_members_by_ref(self.connection, self.practice, resting_on),
         )
 

@@ -75,6 +75,10 @@ def decide_charts(charts: Sequence[StoredChart], terms: Terms) -> DecidedCharts:
         contacts = tuple([decode_contact(facts) for _, facts, _ in chart.contacts])
         decision = decide_chart(patient, contacts, terms.policy, terms.now)
         decided.found += chart_findings(chart.ref, patient, contacts, decision)
+        if chart.decisions:  # the findings stay, answered or not; beside them those that the answer has uncovered
+            decision = decide_chart(patient, contacts, terms.policy, terms.now, chart.decisions)
+            more = chart_findings(chart.ref, patient, contacts, decision)
+            decided.found += [finding for finding in more if finding not in decided.found]
         # An incomplete run opens nothing, so what was due for it is due for the next one too.
         if patient is not None and decision.review_on != chart.review_on and not terms.only_restrict:
             decided.reviews.append((chart.ref, decision.review_on))
@@ -104,6 +108,10 @@ def plan_accounts(
         members = [member.decode() for member in address.members]
         decision = decide_account(address.email_key, members) if members else nobody(address.email_key)
         found += account_findings(decision)
+        answers = [one for one in address.decisions if one.on(terms.now)]
+        if answers and members:  # as with the charts
+            decision = decide_account(address.email_key, members, answers)
+            found += [finding for finding in account_findings(decision) if finding not in found]
         actions += plan_account(
             decision,
             address.account,

@@ -17,7 +17,7 @@ from adapter.jobs.gather import Gatherer
 from adapter.jobs.practice import Transaction
 from adapter.jobs.run import Run
 from adapter.jobs.spool import PlanSpool
-from adapter.store import accounts, counts, facts, findings, runs
+from adapter.store import accounts, counts, decisions, facts, findings, runs
 from adapter.store.apply import Applier
 from adapter.store.held import HeldPlan
 from adapter.store.interrupts import allow
@@ -92,12 +92,15 @@ def _undecided(connection: sa.Connection, run: Run) -> list[str]:
     """The charts to decide."""
     practice, state, today = run.practice, run.state, run.now.date()
     if run.request.review:  # what a read that broke off has left behind is no ground to open anything
-        return facts.undecided_charts(connection, practice.id, since=run.number, today=today)
+        charts = facts.undecided_charts(connection, practice.id, since=run.number, today=today)
+        return sorted({*charts, *decisions.expire(connection, practice.id, run.now)})
     changed_rules = practice.differs_from(state.rules_hash) and not run.request.person
     charts = facts.undecided_charts(
         connection, practice.id, since=state.decided_run, today=today, everything=changed_rules
     )
-    return sorted(set(charts) & set(run.gathered.charts)) if run.request.person else charts
+    if run.request.person:
+        return sorted(set(charts) & set(run.gathered.charts))
+    return sorted({*charts, *decisions.expire(connection, practice.id, run.now)})
 
 
 def _terms(connection: sa.Connection, run: Run) -> Terms:

@@ -72,6 +72,13 @@ def mark_changed(connection: sa.Connection, practice: str, run: int, charts: Seq
         )
 
 
+def mark_due(connection: sa.Connection, practice: str, charts: Sequence[str], day: date) -> None:
+    """Has these charts decided again by the next run that may open something, and no later than on this day."""
+    for batch in batches(charts):
+        here = sa.and_(t.patient.c.practice == practice, t.patient.c.ref.in_(batch))
+        connection.execute(sa.update(t.patient).where(here).values(review_on=day))
+
+
 def undecided_charts(
     connection: sa.Connection, practice: str, *, since: int, today: date, everything: bool = False
 ) -> list[str]:

@@ -1,4 +1,4 @@
-"""The queue of findings: opened and closed by the runs themselves, by scope."""
+"""The queue of findings: opened and closed by the runs themselves, by scope. What a human has answered is left out."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -6,9 +6,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from adapter.core.answers import Decision, answers_to
 from adapter.core.findings import Finding, record_scope
+from adapter.store import decisions
 from adapter.store import tables as t
 from adapter.store.sql import among, batches, upsert
+
+_ANSWERED = sa.exists().where(
+    t.decision.c.practice == t.finding.c.practice,
+    t.decision.c.finding == t.finding.c.id,
+    t.decision.c.ended_at.is_(None),
+)
 
 
 def settle(
@@ -23,22 +31,25 @@ def settle(
 ) -> tuple[int, int]:
     """Makes the open findings of these scopes equal to what was found; returns how many were opened and closed.
 
-    A finding that was open stays the same finding with the same ``since``. ``close=False`` only opens. ``first`` says
-    that nothing was ever found in these scopes, so that nothing has to be looked up.
+    A finding that was open stays the same finding with the same ``since``, unless a human had answered it and the facts
+    are others now: then the answer ends, and it is as new. ``close=False`` only opens. ``first`` says that nothing was
+    ever found in these scopes, so that nothing has to be looked up.
     """
     wanted = {finding.id(practice): finding for finding in found}
     known: dict[str, Any] = {}
     for batch in batches(() if first else scopes):
         here = sa.and_(t.finding.c.practice == practice, among(connection, t.finding.c.scope, batch))
-        columns = (t.finding.c.id, t.finding.c.closed_at, t.finding.c.message, t.finding.c.since)
-        known |= {row.id: row for row in connection.execute(sa.select(*columns).where(here)).all()}
+        names = ("id", "closed_at", "message", "since", "facts")
+        query = sa.select(*(t.finding.c[name] for name in names)).where(here)
+        known |= {row.id: row for row in connection.execute(query).all()}
+    again = set() if first else _end_answers(connection, practice, scopes, wanted, now, solved=close)
     rows, opened = [], 0
     for id_, finding in wanted.items():
         old = known.get(id_)
-        if old is None or old.closed_at is not None:
+        if old is None or old.closed_at is not None or id_ in again:
             opened += 1
             rows.append(_row(practice, id_, finding, now, now))
-        elif old.message != finding.message:
+        elif (old.message, old.facts) != (finding.message, finding.bound_to):
             rows.append(_row(practice, id_, finding, old.since, now))
     upsert(connection, t.finding, rows)
     gone = [id_ for id_, row in known.items() if row.closed_at is None and id_ not in wanted] if close else []
@@ -51,6 +62,47 @@ def any_decided(connection: sa.Connection, practice: str) -> bool:
     """Whether deciding has ever found anything; what reading has found does not count."""
     here = sa.and_(t.finding.c.practice == practice, t.finding.c.scope.not_like(f"{record_scope('')}%"))
     return connection.execute(sa.select(t.finding.c.id).where(here).limit(1)).first() is not None
+
+
+def _end_answers(
+    connection: sa.Connection,
+    practice: str,
+    scopes: Sequence[str],
+    wanted: dict[str, Finding],
+    now: datetime,
+    *,
+    solved: bool,
+) -> set[str]:
+    """Ends the answers that are to other facts, or to a problem that is gone; returns the findings that lost theirs."""
+    if not decisions.any_in_force(connection, practice):
+        return set()
+    moved: list[Decision] = []
+    gone: list[Decision] = []
+    for answers in decisions.in_force(connection, practice, scopes).values():
+        for one in answers:
+            if one.finding in wanted and wanted[one.finding].bound_to != one.facts:
+                moved.append(one)
+            elif one.finding not in wanted and solved:
+                gone.append(one)
+    decisions.end(connection, practice, moved, "facts-changed", now)
+    decisions.end(connection, practice, gone, "solved", now)
+    return {one.finding for one in moved}
+
+
+def get(connection: sa.Connection, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """These findings' rows, open or closed, by id."""
+    found: dict[str, dict[str, Any]] = {}
+    for batch in batches(ids):
+        query = sa.select(t.finding).where(t.finding.c.id.in_(batch))
+        found |= {row["id"]: dict(row) for row in connection.execute(query).mappings()}
+    return found
+
+
+def open_in(connection: sa.Connection, practice: str, scope: str, code: str) -> list[dict[str, Any]]:
+    """The open findings of one kind in one scope."""
+    here = sa.and_(t.finding.c.practice == practice, t.finding.c.scope == scope, t.finding.c.code == code)
+    query = sa.select(t.finding).where(here, t.finding.c.closed_at.is_(None)).order_by(t.finding.c.id)
+    return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def any_open(connection: sa.Connection, practice: str, code: str) -> bool:
@@ -91,30 +143,45 @@ def close_scopes_except(
 
 
 def listing(
-    connection: sa.Connection, practices: Sequence[str], *, email: str | None = None, refs: Sequence[str] = ()
+    connection: sa.Connection,
+    practices: Sequence[str],
+    *,
+    email: str | None = None,
+    refs: Sequence[str] = (),
+    decided: bool = False,
 ) -> list[dict[str, Any]]:
     """Open findings in the shape of ``adapter findings --json``, the gravest and oldest first.
 
-    With ``email`` or ``refs`` only those that name that address, chart or contact.
+    With ``email`` or ``refs`` only those that name that address, chart or contact; with ``decided`` also those that a
+    human has answered. ``decisions`` has every answer that each ever had, the latest first.
     """
     query = sa.select(t.finding).where(t.finding.c.practice.in_(practices), t.finding.c.closed_at.is_(None))
+    if not decided:
+        query = query.where(~_ANSWERED)
     if email is not None or refs:
         query = query.where(
             sa.or_(t.finding.c.email == email, t.finding.c.patient.in_(refs), t.finding.c.contact.in_(refs))
         )
     gravity = sa.case({"error": 0, "warning": 1}, value=t.finding.c.severity, else_=2)
     names = ("id", "practice", "code", "severity", "patient", "contact", "email", "message", "remedy")
-    return [
-        {name: row[name] for name in names} | {"since": row["since"].isoformat()}
+    found = [
+        {name: row[name] for name in names}
+        | {"since": row["since"].isoformat(), "answers": [str(one) for one in answers_to(row["code"], row["scope"])]}
         for row in connection.execute(query.order_by(gravity, t.finding.c.since, t.finding.c.id)).mappings()
     ]
+    for practice in practices:
+        mine = [finding for finding in found if finding["practice"] == practice]
+        answers = decisions.history(connection, practice, [finding["id"] for finding in mine])
+        for finding in mine:
+            finding["decisions"] = answers.get(finding["id"], [])
+    return found
 
 
 def counts(connection: sa.Connection, practice: str) -> dict[str, int]:
-    """How many findings are open, by code."""
+    """How many findings wait for an answer, by code."""
     query = (
         sa.select(t.finding.c.code, sa.func.count())
-        .where(t.finding.c.practice == practice, t.finding.c.closed_at.is_(None))
+        .where(t.finding.c.practice == practice, t.finding.c.closed_at.is_(None), ~_ANSWERED)
         .group_by(t.finding.c.code)
         .order_by(t.finding.c.code)
     )
@@ -133,6 +200,7 @@ def _row(practice: str, id_: str, finding: Finding, since: datetime, now: dateti
         "email": finding.email,
         "message": finding.message,
         "remedy": finding.remedy,
+        "facts": finding.bound_to,
         "since": since,
         "closed_at": None,
         "changed_at": now,

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from adapter.core.audit import AuditEntry
 from adapter.core.reasons import RESTORED
 from adapter.core.state import EffectKind, EffectState, GrantState
-from adapter.store import audit
+from adapter.store import audit, decisions
 from adapter.store import tables as t
 from adapter.store.ids import new_id
 from adapter.store.sql import batches, insert_all
@@ -75,6 +75,8 @@ class Settled:
     suspended: int = 0
     """Charts that were open in the backup and are not any more."""
     links_closed: int = 0
+    answers: int = 0
+    """Humans' answers that opened something: somebody has to give them again."""
     practices: list[str] = field(default_factory=list)
 
 
@@ -102,6 +104,7 @@ def settle(connection: sa.Connection, *, replaced: bool, actor: str, source: str
             action="restore", reason=RESTORED, source=source, actor=actor, detail=_to_json(detail).decode()
         )
         audit.append(connection, practice, [put_back, *changes], now)
+        done.answers += decisions.distrust(connection, practice, now, actor=actor)
     return done
 
 

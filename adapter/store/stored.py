@@ -5,6 +5,7 @@ from datetime import date
 import msgspec
 
 from adapter.core.accounts import Member
+from adapter.core.answers import Decision
 from adapter.core.decide import Outcome
 from adapter.core.facts import Contact, Patient
 from adapter.core.policy import Access
@@ -25,6 +26,8 @@ class StoredChart(msgspec.Struct, gc=False, array_like=True):
     patient: str | None
     review_on: date | None
     contacts: list[tuple[str, str, str | None]]
+    decisions: list[Decision] = []
+    """What humans have answered about this chart."""
 
 
 class StoredMember(msgspec.Struct, gc=False, array_like=True):
@@ -46,3 +49,5 @@ class StoredAddress(msgspec.Struct, gc=False, array_like=True):
     account: Account | None
     halted: bool = False
     """Its account waits to be moved: meanwhile every brake is on."""
+    decisions: list[Decision] = []
+    """What humans have answered about who uses it."""

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from adapter.store.columns import Instant, changed_at, metadata
 from adapter.store.columns import text as _text
+from adapter.store.decision_table import decision
 from adapter.store.held_tables import change_count, held_account, held_plan
 from adapter.store.staff_tables import person, person_role, session, sign_in_attempt
 from adapter.store.vendor_tables import vendor_assertion, vendor_token
@@ -163,6 +164,7 @@ finding = sa.Table(
     sa.Column("email", sa.Text),
     _text("message"),
     _text("remedy"),
+    _text("facts", server_default=""),  # hash of the facts that made it: what an answer is bound to
     sa.Column("since", Instant, nullable=False),
     sa.Column("closed_at", Instant),
     changed_at(),
@@ -265,6 +267,7 @@ __all__ = [
     "audit",
     "change_count",
     "contact",
+    "decision",
     "effect",
     "finding",
     "grant",

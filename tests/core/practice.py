@@ -7,9 +7,11 @@ from itertools import groupby
 import msgspec
 
 from adapter.core.accounts import AccountDecision, Member, decide_account, nobody
+from adapter.core.answers import Decision
 from adapter.core.decide import decide_chart, steps_of
 from adapter.core.explain import Explanation, Row, WelcomeView, explain_address
 from adapter.core.facts import Contact, Fact, Patient
+from adapter.core.findings import Finding, account_findings, address_scope, chart_findings
 from adapter.core.plan import Action, ActionKind, plan_account, plan_move
 from adapter.core.policy import Policy
 from adapter.core.state import Account, AccountStatus, EffectState, GrantState
@@ -62,20 +64,31 @@ def registered(account: Account) -> Account:
     return msgspec.structs.replace(invited(account), status=AccountStatus.REGISTERED, registered=True)
 
 
-def decided(facts: Sequence[Fact], *, policy: Policy = POLICY, now: datetime = NOW) -> dict[str, Member]:
+def decided(
+    facts: Sequence[Fact],
+    *,
+    policy: Policy = POLICY,
+    now: datetime = NOW,
+    answers: Sequence[Decision] = (),
+) -> dict[str, Member]:
     """Every contact with what its chart's rules say, by reference."""
     patients = {fact.ref: fact for fact in facts if isinstance(fact, Patient)}
     members: dict[str, Member] = {}
     for ref, group in _by_chart(facts):
-        decision = decide_chart(patients.get(ref), group, policy, now)
+        decision = decide_chart(patients.get(ref), group, policy, now, answers)
         members |= {contact.ref: Member(contact, decision.outcomes[contact.ref]) for contact in group}
     return members
 
 
-def decisions(members: Mapping[str, Member]) -> dict[str, AccountDecision]:
+def decisions(members: Mapping[str, Member], answers: Sequence[Decision] = ()) -> dict[str, AccountDecision]:
     """What every address should be."""
     keys = {member.contact.email_key for member in members.values() if member.contact.email_key}
-    return {key: decide_account(key, _at(key, members)) for key in sorted(keys)}
+    return {key: decide_account(key, _at(key, members), _about(key, answers)) for key in sorted(keys)}
+
+
+def _about(key: str, answers: Sequence[Decision]) -> list[Decision]:
+    """The answers about one address, as the store gives them."""
+    return [one for one in answers if one.scope == address_scope(key)]
 
 
 def row_of(
@@ -96,12 +109,25 @@ class Practice:
         self.hold_welcome = hold_welcome
         self.accounts: dict[str, Account] = {}
         self.facts: tuple[Fact, ...] = ()
+        self.answers: list[Decision] = []
+
+    def findings(self) -> list[Finding]:
+        """What is there to be answered."""
+        found: list[Finding] = []
+        patients = {fact.ref: fact for fact in self.facts if isinstance(fact, Patient)}
+        for ref, group in _by_chart(self.facts):
+            decision = decide_chart(patients.get(ref), group, self.policy, self.now)
+            found += chart_findings(ref, patients.get(ref), group, decision)
+        members = decided(self.facts, policy=self.policy, now=self.now, answers=self.answers)
+        for wanted in decisions(members).values():
+            found += account_findings(wanted)
+        return found
 
     def sync(self, *facts: Fact, only_restrict: bool = False) -> list[Action]:
         """Makes the accounts what these facts say and returns the actions that were needed."""
         self.facts = facts
-        members = decided(facts, policy=self.policy, now=self.now)
-        wanted = decisions(members)
+        members = decided(facts, policy=self.policy, now=self.now, answers=self.answers)
+        wanted = decisions(members, [one for one in self.answers if one.on(self.now)])
         actions = [] if only_restrict else self._moves(wanted, members)
         for key in sorted(wanted.keys() | self.accounts.keys()):
             planned = plan_account(
