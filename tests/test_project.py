@@ -18,7 +18,16 @@ import adapter
 from adapter.core.policy import Policy
 from adapter.logs import JOBS
 from adapter.schedule_files import JobName
-from adapter.settings import FhirEhr, PolicySettings, Settings, SmtpMail, WarningText, load_settings
+from adapter.settings import (
+    EmbeddedPortal,
+    FhirEhr,
+    PolicySettings,
+    ScimPortal,
+    Settings,
+    SmtpMail,
+    WarningText,
+    load_settings,
+)
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "config.example.toml"
@@ -105,11 +114,19 @@ def test_what_the_example_calls_a_default_is_one(tmp_path: Path) -> None:
     example = load_settings(EXAMPLE).practice[0]
     left_out = {"ehr", "portal", "merchant"}
     assert practice.model_dump(exclude=left_out) == example.model_dump(exclude=left_out)
-    assert practice.portal.show_after_minutes == example.portal.show_after_minutes
+    portal = practice.portal
+    assert isinstance(portal, EmbeddedPortal)
+    assert portal.show_after_minutes == EmbeddedPortal().show_after_minutes
 
 
 @pytest.mark.parametrize(
-    ("table", "model"), [("mail", SmtpMail), ("practice.ehr", FhirEhr), ("practice.merchant.warning", WarningText)]
+    ("table", "model"),
+    [
+        ("mail", SmtpMail),
+        ("practice.ehr", FhirEhr),
+        ("practice.portal", ScimPortal),
+        ("practice.merchant.warning", WarningText),
+    ],
 )
 def test_the_alternatives_in_the_example_load(table: str, model: type[BaseModel]) -> None:
     block = re.search(rf"^# \[{re.escape(table)}\].*\n((?:# .*\n)+)", EXAMPLE.read_text(encoding="utf-8"), re.MULTILINE)

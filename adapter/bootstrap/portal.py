@@ -1,20 +1,57 @@
 """A practice's portal, as its settings want it."""
 
+import time
 from collections.abc import Callable
 from datetime import datetime
 
+import requests
 import sqlalchemy as sa
 
+from adapter.http.client_secret import ClientSecret
+from adapter.http.token_endpoint import TokenEndpoint
+from adapter.http.wire import make_session
 from adapter.portal import Portal
 from adapter.portal.embedded import EmbeddedPortal
+from adapter.portal.scim import ScimPortal
+from adapter.portal.sign_in import ClientCredentials, FixedToken, SignIn
+from adapter.portal.wire import Wire
+from adapter.settings import EmbeddedPortal as EmbeddedSettings
 from adapter.settings import PracticeSettings
+from adapter.settings import ScimPortal as ScimSettings
 from adapter.store.engine import make_engine
+
+SCIM = "application/scim+json"
 
 
 def make_portal(practice: PracticeSettings, *, own: Callable[[], sa.Engine], clock: Callable[[], datetime]) -> Portal:
-    """The practice's portal; ``own`` gives the adapter's database, in which the embedded one may keep its tables."""
-    url = practice.portal.store_url
-    engine = make_engine(url.get_secret_value()) if url else own()
-    return EmbeddedPortal(
-        engine, practice=practice.id, show_after_minutes=practice.portal.show_after_minutes, now=clock
+    """The practice's portal; ``own`` gives the adapter's database, in which the embedded one may keep its tables.
+
+    Raises ConfigError when a secret cannot be had.
+    """
+    portal = practice.portal
+    if isinstance(portal, EmbeddedSettings):
+        engine = make_engine(portal.store_url.get_secret_value()) if portal.store_url else own()
+        minutes = portal.show_after_minutes
+        return EmbeddedPortal(engine, practice=practice.id, show_after_minutes=minutes, now=clock)
+    session = make_session(portal.concurrency)
+    wire = Wire(
+        portal.base_url,
+        sign_in=_sign_in(portal, session, clock),
+        session=session,
+        timeout=portal.timeout_seconds,
+        media=SCIM,
+        clock=clock,
     )
+    return ScimPortal(wire, practice=practice.id, concurrency=portal.concurrency)
+
+
+def _sign_in(portal: ScimSettings, session: requests.Session, clock: Callable[[], datetime]) -> SignIn:
+    if portal.auth != "client_secret" or not portal.client_id or not portal.token_url:
+        return FixedToken(portal.token)
+    secret = portal.client_secret
+    assert secret is not None
+    endpoint = TokenEndpoint(
+        session=session, timeout=portal.timeout_seconds, sleep=time.sleep, clock=clock, whom="the portal"
+    )
+    login = ClientSecret(client_id=portal.client_id, secret=secret, method=portal.client_auth)
+    return ClientCredentials(endpoint, login, token_url=portal.token_url, scopes=portal.scopes, clock=clock)

@@ -83,7 +83,8 @@ def compare(wanted: PortalAccount, found: PortalAccount | None, now: datetime) -
         return Drift(DriftKind.EXTRA, extra)
     if missing := _wider(decided, shown):
         return Drift(DriftKind.MISSING, missing)
-    fields = [name for name in ("email", "name", "active") if getattr(wanted, name) != getattr(found, name)]
+    fields = [name for name in ("name", "active") if getattr(wanted, name) != getattr(found, name)]
+    fields += ["email"] if wanted.email.casefold() != found.email.casefold() else []
     fields += sorted(patient for patient in decided if _plain(decided[patient]) != _plain(shown[patient]))
     return Drift(DriftKind.CHANGED, tuple(fields)) if fields else None
 

@@ -25,13 +25,13 @@ def wait(tried: int, headers: Mapping[str, str], *, now: datetime) -> float:
 
     Those who were refused together do not come back together.
     """
-    asked = _asked(headers, now)
-    if asked is not None:
-        return min(asked + random.uniform(0, asked * _JITTER), LONGEST)
+    rest = asked(headers, now)
+    if rest is not None:
+        return min(rest + random.uniform(0, rest * _JITTER), LONGEST)
     return min(_FIRST * 2.0 ** (tried - 1), LONGEST) * random.uniform(0.5, 1.0)
 
 
-def _asked(headers: Mapping[str, str], now: datetime) -> float | None:
+def asked(headers: Mapping[str, str], now: datetime) -> float | None:
     """What the server asks for, if that makes sense: ``Retry-After`` (RFC 9110 §10.2.3), else a rate limit's window.
 
     A date is taken against the server's own clock, and one that has passed says nothing.

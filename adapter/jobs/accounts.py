@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from adapter.core.audit import AuditEntry
 from adapter.core.findings import Finding
-from adapter.core.portal import PortalAccount, PortalDependent, opens_more
+from adapter.core.portal import Drift, DriftKind, PortalAccount, PortalDependent, compare, opens_more
 from adapter.core.reasons import REASONS
 from adapter.core.state import AccountStatus, EffectKind, EffectState
 from adapter.core.until import still_open
@@ -26,7 +26,9 @@ from adapter.store.turns import turn
 
 REFUSED, COLLISION = "portal-refused", "account-collision"
 NOT_CONFIRMED = "The portal took the change, but still opens more than it should. It is asked again."
-NOT_SHOWN = "The portal took the account, but does not show it. It is asked again."
+NOT_SHOWN = "The portal took the change, but does not show it. It is asked again."
+_SURE = frozenset({"email", "active"})
+"""What must be as it was put; a portal may have its own way of writing a name."""
 _SHUT = (AccountStatus.SUSPENDED, AccountStatus.CLOSED)
 _PROBE = 1
 """Accounts in the first request to a portal that was not well: one knock, not a storm."""
@@ -91,12 +93,21 @@ def _put(
         account = portal.kept(wanted[key])
         if key not in shown:
             refused |= {key: DeliveryError(NOT_SHOWN, permanent=False)} if account.active else {}
-        elif opens_more(shown[key], account, now):
-            refused[key] = DeliveryError(NOT_CONFIRMED, permanent=False)
+        elif words := _not_done(compare(account, shown[key], now)):
+            refused[key] = DeliveryError(words, permanent=False)
     for key in orphans:
         if key in shown and opens_more(shown[key], shown[key]._replace(active=False), now):
             refused[key] = DeliveryError(NOT_CONFIRMED, permanent=False)
     return refused
+
+
+def _not_done(drift: Drift | None) -> str:
+    """Why a change that the portal took does not count as done; empty when it does, or only wording differs."""
+    if drift is None:
+        return ""
+    if drift.kind is DriftKind.EXTRA:
+        return NOT_CONFIRMED
+    return NOT_SHOWN if drift.kind is DriftKind.MISSING or not _SURE.isdisjoint(drift.where) else ""
 
 
 def _record(

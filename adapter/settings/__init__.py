@@ -2,8 +2,9 @@
 
 from adapter.settings.ehr import FhirEhr, FilesEhr
 from adapter.settings.load import CONFIG_ENV, config_path, load_settings
+from adapter.settings.portal import EmbeddedPortal, ScimPortal
 from adapter.settings.practice import MerchantSettings, PolicySettings, PracticeSettings, Settings, WarningText
-from adapter.settings.sections import EmbeddedPortal, FolderMail, SmtpMail, StoreSettings
+from adapter.settings.sections import FolderMail, SmtpMail, StoreSettings
 from adapter.settings.vendors import VendorSettings
 from adapter.settings.web import PushSettings, WebSettings
 
@@ -17,6 +18,7 @@ __all__ = [
     "PolicySettings",
     "PracticeSettings",
     "PushSettings",
+    "ScimPortal",
     "Settings",
     "SmtpMail",
     "StoreSettings",

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import SecretStr, ValidationError
 
 from adapter.errors import ConfigError, Fault
+from adapter.settings.portal import EmbeddedPortal, ScimPortal
 from adapter.settings.practice import Settings
 from adapter.settings.sections import FolderMail, SmtpMail
 
@@ -86,9 +87,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     for practice in settings.practice:
         paths = {key: value for key, value in practice.ehr if isinstance(value, Path)}
         ehr = practice.ehr.model_copy(update={key: file(path) for key, path in paths.items()})
-        portal = practice.portal
-        if portal.store_url is not None:
-            portal = portal.model_copy(update={"store_url": _anchored_url(portal.store_url, folder)})
+        portal = _anchored_portal(practice.portal, folder)
         push = practice.push
         if push is not None and push.secret_file:
             push = push.model_copy(update={"secret_file": file(push.secret_file)})
@@ -123,6 +122,13 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     return settings.model_copy(
         update={"practice": tuple(practices), "mail": mail, "store": store, "vendor": vendors, "web": web}
     )
+
+
+def _anchored_portal(portal: EmbeddedPortal | ScimPortal, folder: Path) -> EmbeddedPortal | ScimPortal:
+    updates: dict[str, object] = {key: folder / value for key, value in portal if isinstance(value, Path)}
+    if isinstance(portal, EmbeddedPortal) and portal.store_url is not None:
+        updates["store_url"] = _anchored_url(portal.store_url, folder)
+    return portal.model_copy(update=updates)
 
 
 def _anchored_url(url: SecretStr, folder: Path) -> SecretStr:

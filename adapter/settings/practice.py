@@ -9,10 +9,10 @@ from pydantic import Field, model_validator
 from adapter.core.facts import Authority, Role
 from adapter.core.policy import DEFAULT_ROLES, Access, Band, Brakes, Limit, Policy
 from adapter.settings.ehr import FhirEhr, FilesEhr
+from adapter.settings.portal import EmbeddedPortal, PortalSettings
 from adapter.settings.practice_mail import PracticeMailSettings
 from adapter.settings.registration import RegistrationSettings
 from adapter.settings.sections import (
-    EmbeddedPortal,
     FolderMail,
     Name,
     Section,
@@ -157,7 +157,7 @@ class PracticeSettings(Section):
     phone: str = Field(default="", max_length=40)
     """Shown in mails as the number to call with questions."""
     ehr: Annotated[FilesEhr | FhirEhr, Field(discriminator="kind")]
-    portal: EmbeddedPortal = EmbeddedPortal()
+    portal: PortalSettings = EmbeddedPortal()
     mail: PracticeMailSettings = PracticeMailSettings()
     registration: RegistrationSettings = RegistrationSettings()
     policy: PolicySettings = PolicySettings()

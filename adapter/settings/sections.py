@@ -125,14 +125,3 @@ class SmtpMail(SecretSection):
     @property
     def password(self) -> SecretStr | None:
         return self.read_secret(env=self.password_env, file=self.password_file)
-
-
-class EmbeddedPortal(Section):
-    """The portal that comes with the adapter: a directory of accounts, grants and home pages in its own tables."""
-
-    kind: Literal["embedded"] = "embedded"
-    registration_url: WebUrl = "https://portal.example/register"
-    store_url: SecretStr | None = None
-    """Where the portal keeps its tables; the adapter's own database when left out."""
-    show_after_minutes: int = Field(default=15, ge=0, le=24 * 60)
-    """How long the portal takes to show a published widget."""

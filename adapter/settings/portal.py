@@ -1,0 +1,82 @@
+"""The table [practice.portal]: where parents sign in, and how the adapter is known there."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Discriminator, Field, SecretStr, Tag, model_validator
+
+from adapter.errors import ConfigError, Fault
+from adapter.settings.sections import SecretSection, Section, WebUrl
+
+Word = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[!-~]+$")]
+"""Printable, without blanks."""
+_NEEDED = {
+    "none": (),
+    "bearer": (("token_env", "token_file"),),
+    "client_secret": (("client_id",), ("client_secret_env", "client_secret_file"), ("token_url",)),
+}
+
+
+class EmbeddedPortal(Section):
+    """The portal that comes with the adapter: a directory of accounts, grants and home pages in its own tables."""
+
+    kind: Literal["embedded"] = "embedded"
+    registration_url: WebUrl = "https://portal.example/register"
+    store_url: SecretStr | None = None
+    """Where the portal keeps its tables; the adapter's own database when left out."""
+    show_after_minutes: int = Field(default=15, ge=0, le=24 * 60)
+    """How long the portal takes to show a published widget."""
+
+
+class ScimPortal(SecretSection):
+    """A portal, or the identity provider in front of it, that speaks SCIM 2.0."""
+
+    kind: Literal["scim"]
+    base_url: WebUrl
+    registration_url: WebUrl = "https://portal.example/register"
+    auth: Literal["none", "bearer", "client_secret"] = "bearer"
+    token_env: str | None = None
+    token_file: Path | None = None
+    client_id: Word | None = None
+    client_secret_env: str | None = None
+    client_secret_file: Path | None = None
+    client_auth: Literal["client_secret_basic", "client_secret_post"] = "client_secret_basic"
+    token_url: WebUrl | None = None
+    scopes: tuple[Word, ...] = ()
+    concurrency: int = Field(default=4, ge=1, le=32)
+    timeout_seconds: float = Field(default=30, gt=0, le=600)
+
+    @model_validator(mode="after")
+    def _has_what_it_needs(self) -> Self:
+        lacking = [" or ".join(keys) for keys in _NEEDED[self.auth] if all(getattr(self, key) is None for key in keys)]
+        if lacking:
+            raise ValueError(f'auth = "{self.auth}" needs {", and ".join(lacking)}')
+        return self
+
+    @property
+    def token(self) -> SecretStr | None:
+        """The bearer token. Raises ConfigError when it cannot be read, or could not stand in a header."""
+        if self.auth != "bearer":
+            return None
+        found = self.read_secret(env=self.token_env, file=self.token_file)
+        if found and not re.fullmatch(r"[!-~]+", found.get_secret_value()):
+            remedy = "Copy it again: one line of letters, digits and signs, without blanks."
+            place = self.token_env or str(self.token_file)
+            raise ConfigError([Fault(file=place, key="token", problem="is not a token.", remedy=remedy)])
+        return found
+
+    @property
+    def client_secret(self) -> SecretStr | None:
+        """The client's secret. Raises ConfigError when it cannot be read."""
+        return self.read_secret(env=self.client_secret_env, file=self.client_secret_file)
+
+
+def _kind(value: Any) -> str:
+    """A table that names no kind is the embedded portal's."""
+    return str(value.get("kind", "embedded") if isinstance(value, dict) else value.kind)
+
+
+PortalSettings = Annotated[
+    Annotated[EmbeddedPortal, Tag("embedded")] | Annotated[ScimPortal, Tag("scim")], Discriminator(_kind)
+]
