@@ -116,15 +116,8 @@ def register(
         if answer.remedy:
             tell(answer.remedy)
         return FAILED
-    zone = built.practices[one.practice].zone
-    last = (
-        f"the last one went on {one.last_sent_at.astimezone(zone):%d %B %Y at %H:%M}"
-        if one.last_sent_at
-        else "none has been sent yet"
-    )
-    out.print(
-        f"{one.account.name or 'This parent'} gets the Welcome email at {one.account.email}; {last}.", markup=False
-    )
+    out.print(f"{one.account.name or 'This parent'} gets the Welcome email at {one.account.email}.", markup=False)
+    out.print(one.became, markup=False)
     if not yes and not typer.confirm("Send it again?", err=True):
         tell("Nothing was sent.")
         return FAILED

@@ -5,28 +5,33 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from adapter.core.audit import AuditEntry
 from adapter.core.email import email_key
+from adapter.core.last_welcome import LastWelcome, what_became
 from adapter.core.plan import Action, ActionKind
 from adapter.core.sentences import NOT_NEEDED, has_registered
 from adapter.core.state import Account, EffectState, GrantState
 from adapter.errors import FatalError
-from adapter.store import accounts
+from adapter.store import accounts, audit, outbox
 from adapter.store.apply import Applier
 from adapter.store.engine import read
 from adapter.store.turns import turn
 
 REGISTERED_AGAIN = "registered-again"
+NO_ACCOUNT = "There is no account with this address."
 
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """What sending the Welcome email again would mean for one address; ``problem`` says why it would be pointless."""
+    """What sending the Welcome email again would mean for one address; ``problem`` says why it would be pointless.
+
+    ``became`` says what became of the last one.
+    """
 
     practice: str
     account: Account | None
-    sent_count: int
-    last_sent_at: datetime | None
     problem: str = ""
+    became: str = ""
 
 
 def look(engine: sa.Engine, practice: str, email: str, now: datetime) -> Registration:
@@ -38,11 +43,26 @@ def look(engine: sa.Engine, practice: str, email: str, now: datetime) -> Registr
     with read(engine) as connection:
         account = accounts.by_email(connection, practice, [key]).get(key)
         if account is None:
-            return Registration(practice, None, 0, None, "There is no account with this address.")
-        latest = accounts.latest_welcomes(connection, [account.id]).get(account.id)
-    sent_count = latest["sent_count"] if latest else 0
-    last_sent_at = latest["last_sent_at"] if latest else None
-    return Registration(practice, account, sent_count, last_sent_at, _pointless(account, now))
+            return Registration(practice, None, NO_ACCOUNT)
+        _, last = _last(connection, account)
+    return Registration(practice, account, _pointless(account, now), what_became(last, now))
+
+
+def _last(connection: sa.Connection, account: Account) -> tuple[str, LastWelcome | None]:
+    """The newest Welcome email and its effect's id; empty when there was none."""
+    row = accounts.latest_welcomes(connection, [account.id]).get(account.id)
+    if row is None:
+        return "", None
+    last = LastWelcome(
+        state=EffectState(row["state"]),
+        email=row["email"],
+        sent_at=row["last_sent_at"],
+        error=row["last_error"] or "",
+        link_expires_at=row["link_expires_at"],
+        link_closed_at=row["link_closed_at"],
+        link_tries=row["link_tries"],
+    )
+    return str(row["effect_id"]), last
 
 
 def _pointless(account: Account, now: datetime) -> str:
@@ -58,16 +78,23 @@ def _pointless(account: Account, now: datetime) -> str:
 
 
 def register(engine: sa.Engine, practice: str, email: str, *, actor: str, now: datetime) -> None:
-    """Queues one more Welcome email for this address. Source: FAQ 1, "Register".
+    """Sends the Welcome email to this address again. Source: FAQ 1, "Register".
 
-    Raises FatalError, with the reason, when that would be pointless.
+    One of which nobody knows whether it left is sent again as it is: should both arrive, they have one link. Otherwise
+    it is a new one, with a new link. Raises FatalError, with the reason, when sending would be pointless.
     """
     key = email_key(email)
     with turn(engine, practice) as connection:
         account = accounts.by_email(connection, practice, [key]).get(key)
-        problem = _pointless(account, now) if account else "There is no account with this address."
+        problem = _pointless(account, now) if account else NO_ACCOUNT
         if account is None or problem:
             raise FatalError(problem)
+        effect, last = _last(connection, account)
+        if last is not None and last.same_link:
+            outbox.requeue(connection, [effect], now=now)
+            entry = AuditEntry(action="queue-welcome", account=account.id, reason=REGISTERED_AGAIN, actor=actor)
+            audit.append(connection, practice, [entry], now)
+            return
         action = Action(
             ActionKind.QUEUE_WELCOME, key, None, REGISTERED_AGAIN, "", email=account.email, account_id=account.id
         )
