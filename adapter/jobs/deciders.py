@@ -1,7 +1,9 @@
-"""Who does the deciding of a run: this process, or for many charts one beside it, so that two cores share the work."""
+"""Who does the deciding of a run: this process, or for many charts some beside it, so that all cores share the work."""
 
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import cycle
 from typing import Any, Protocol, Self, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -14,8 +16,10 @@ from adapter.store.stored import StoredAddress, StoredChart, StoredMember
 
 WORTHWHILE = 20_000
 """Charts. Below, everything is decided before the other process is at full speed."""
+MOST = 2
+"""So many processes decide faster than one can read what they need and write what they answer."""
 _AHEAD = 2
-"""Batches that the other process has before its first answer is taken. It can keep one answer waiting while it writes
+"""Batches that each of them has before its first answer is taken. It can keep one answer waiting while it writes
 another one and reads the next question, so two never wait for each other."""
 T = TypeVar("T")
 
@@ -97,18 +101,26 @@ _answered = msgspec.msgpack.Decoder(_Decided | _Planned | _Failed).decode
 
 
 class Beside:
-    """Another process. Raises FatalError when it stops early: nothing was applied yet, so nothing is lost."""
+    """Other processes, by turns. Raises FatalError when one stops early: nothing was applied yet, nothing is lost."""
 
     def __init__(self, terms: Terms) -> None:
         assert isinstance(terms.now.tzinfo, ZoneInfo)
-        self._process = Process(__name__)
-        self._process.send(_to_bytes(_Order(terms, terms.now.tzinfo.key)))
+        order = _to_bytes(_Order(terms, terms.now.tzinfo.key))
+        self._processes: list[Process] = []
+        try:
+            for _ in range(min(os.cpu_count() or 1, MOST)):
+                self._processes.append(Process(__name__))
+                self._processes[-1].send(order)
+        except OSError:
+            self.__exit__(None, None, None)
+            raise
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self._process.__exit__(None, None, None)
+        for process in self._processes:
+            process.__exit__(None, None, None)
 
     def charts(self, batches: Iterable[list[StoredChart]]) -> Iterator[DecidedCharts]:
         for said in self._answers(map(_Charts, batches)):
@@ -121,18 +133,18 @@ class Beside:
             yield said.answer
 
     def _answers(self, questions: Iterable[_Charts | Addresses]) -> Iterator[_Decided | _Planned]:
-        waiting = 0
-        for question in questions:
-            self._process.send(_to_bytes(question))
-            waiting += 1
-            if waiting > _AHEAD:
-                yield self._answer()
-                waiting -= 1
-        for _ in range(waiting):
-            yield self._answer()
+        """The answers in the order of the questions, whoever gives them."""
+        waiting: deque[Process] = deque()
+        for process, question in zip(cycle(self._processes), questions, strict=False):
+            process.send(_to_bytes(question))
+            waiting.append(process)
+            if len(waiting) > _AHEAD * len(self._processes):
+                yield self._answer(waiting.popleft())
+        while waiting:
+            yield self._answer(waiting.popleft())
 
-    def _answer(self) -> _Decided | _Planned:
-        message = self._process.receive()
+    def _answer(self, process: Process) -> _Decided | _Planned:
+        message = process.receive()
         if message is None:
             raise FatalError("The process that decides stopped early. Nothing was changed: sync again.")
         said: _Decided | _Planned | _Failed = _answered(message)

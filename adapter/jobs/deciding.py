@@ -38,7 +38,8 @@ class Decider:
         self.terms = terms
         self.deciders = deciders
         self.progress = progress
-        self._addresses: set[str] = set()
+        self._addresses: dict[str, None] = {}
+        """Chart by chart: what a family needs lies side by side in the database."""
         self._own_charts: set[str] = set()
         self._names: set[str] = set()
         self._nothing_found_yet = not findings.any_decided(connection, practice)
@@ -54,11 +55,11 @@ class Decider:
         for batch, decided in zip(batches(refs), self.deciders.charts(stored), strict=True):
             facts.save_outcomes(self.connection, self.practice, decided.outcomes, decided.reviews)
             self._settle([chart_scope(ref) for ref in batch], decided.found)
-            self._addresses |= decided.addresses
+            self._addresses.update(dict.fromkeys(decided.addresses))
             self._own_charts |= decided.own_charts
             self._names |= decided.names
             if not self.terms.first:
-                self._addresses |= accounts.addresses_on(self.connection, self.practice, batch)
+                self.touch(accounts.addresses_on(self.connection, self.practice, batch))
             done += len(batch)
             self.progress("charts", done, len(refs))
 
@@ -69,7 +70,7 @@ class Decider:
 
     def touch(self, addresses: Iterable[str]) -> None:
         """Has these addresses planned as well."""
-        self._addresses.update(addresses)
+        self._addresses.update(dict.fromkeys(sorted(addresses)))
 
     def _charts(self, refs: Sequence[str]) -> list[StoredChart]:
         charts = facts.stored_charts(self.connection, self.practice, refs)
@@ -82,16 +83,16 @@ class Decider:
         return decisions.in_force(self.connection, self.practice, scopes) if self._answered else {}
 
     def plan(self, spool: PlanSpool) -> None:
-        """Spools the actions that make the touched accounts what they should be, by address.
+        """Spools the actions that make the touched accounts what they should be, address after address.
 
         An account whose move a brake holds stays where it is; so does everything at the address it would move to.
         """
         moved = dict(self._moves())
-        keys = sorted(self._addresses)
+        keys = list(self._addresses)
         halted: set[str] = set()
         if Brake.ADDRESS_CHANGE in self.terms.brakes:
             halted = {account.email_key for account, _ in moved.values()}
-            keys = [key for key in sorted({*keys, *halted}) if key not in moved]
+            keys = [key for key in dict.fromkeys([*keys, *sorted(halted)]) if key not in moved]
             moved = {}
         moves = [action for _, action in sorted(moved.values(), key=lambda item: item[1].account)]
         spool.add(encode_actions(moves), {str(ActionKind.MOVE_ACCOUNT): len(moves)}, braked(moves))

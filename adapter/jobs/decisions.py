@@ -49,8 +49,8 @@ class DecidedCharts(msgspec.Struct, gc=False, array_like=True):
     reviews: list[tuple[str, date | None]]
     """Chart and the day on which time alone may change it, where that is another one than before."""
     found: list[Finding]
-    addresses: set[str]
-    """The e-mail keys of everybody on these charts."""
+    addresses: list[str]
+    """The e-mail keys of everybody on these charts, in an order that is always the same; they may repeat."""
     own_charts: set[str]
     """Contacts that are the patient, or were."""
     names: set[str]
@@ -69,7 +69,7 @@ class PlannedAccounts(msgspec.Struct, gc=False, array_like=True):
 
 def decide_charts(charts: Sequence[StoredChart], terms: Terms) -> DecidedCharts:
     """Decides each chart by itself. Outcomes that stay are not repeated."""
-    decided = DecidedCharts([], [], [], set(), set(), set())
+    decided = DecidedCharts([], [], [], [], set(), set())
     for chart in charts:
         patient = decode_patient(chart.patient) if chart.patient is not None else None
         contacts = tuple([decode_contact(facts) for _, facts, _ in chart.contacts])
@@ -82,13 +82,12 @@ def decide_charts(charts: Sequence[StoredChart], terms: Terms) -> DecidedCharts:
         # An incomplete run opens nothing, so what was due for it is due for the next one too.
         if patient is not None and decision.review_on != chart.review_on and not terms.only_restrict:
             decided.reviews.append((chart.ref, decision.review_on))
+        decided.addresses += [key for _, key in sorted((one.ref, one.email_key) for one in contacts) if key]
         for contact, (ref, _, before) in zip(contacts, chart.contacts, strict=True):
             outcome = decision.outcomes[contact.ref]
             encoded = encode(outcome).decode()
             if encoded != before:
                 decided.outcomes.append((ref, encoded))
-            if contact.email_key:
-                decided.addresses.add(contact.email_key)
             was = outcome if encoded == before or not before else decode_outcome(before)
             if own_chart(contact, outcome) or own_chart(contact, was):
                 decided.own_charts.add(ref)
