@@ -17,7 +17,7 @@ from adapter.store import audit
 from adapter.store import tables as t
 from adapter.store.accounts import latest_welcomes
 from adapter.store.ids import new_id
-from adapter.store.sql import batches, insert_rows, update_rows
+from adapter.store.sql import batches, insert_rows, moment, update_rows
 
 _GRANT_KINDS = frozenset(
     {ActionKind.GRANT, ActionKind.HOLD_GRANT, ActionKind.SUSPEND_GRANT, ActionKind.END_GRANT, ActionKind.CHANGE_GRANT}
@@ -84,6 +84,7 @@ class Applier:
         self.run = run
         self.actor = actor
         self.now = now
+        self._moment = moment(connection, now)
         self._ids: dict[str, str] = {}
         self._emails: dict[str, str] = {}
 
@@ -92,10 +93,10 @@ class Applier:
         changes = _Changes()
         for action in actions:
             self._collect(action, changes)
-        insert_rows(self.connection, t.account, _ACCOUNT, changes.accounts)
-        insert_rows(self.connection, t.grant, _GRANT, changes.grants, replace=True)
+        insert_rows(self.connection, t.account, _ACCOUNT, changes.accounts, ready=True)
+        insert_rows(self.connection, t.grant, _GRANT, changes.grants, replace=True, ready=True)
         # Changes inside one state: the day on which the state began stays.
-        update_rows(self.connection, t.grant, _GRANT[:2], _GRANT[:-1], changes.changed_grants)
+        update_rows(self.connection, t.grant, _GRANT[:2], _GRANT[:-1], changes.changed_grants, ready=True)
         self._queue_welcomes(changes.welcomes)
         self._tell_portal(changes)
         audit.append(self.connection, self.practice, changes.entries, self.now)
@@ -109,11 +110,11 @@ class Applier:
             self._ids[action.account], self._emails[action.account] = account_id, action.email
             changes.accounts.append(self._account_row(account_id, action))
         elif kind in _GRANT_KINDS and action.grant:
-            row = (*_grant_row(account_id, action.grant), self.now)
+            row = self._grant_row(account_id, action.grant)
             if kind is ActionKind.CHANGE_GRANT:
                 changes.changed_grants.append(row)
             else:
-                changes.grants.append((*row, self.now))
+                changes.grants.append((*row, self._moment))
             if GrantState.ACTIVE in (action.grant.state, action.before.state if action.before else None):
                 changes.touched[account_id] = action.account
                 if action.grant.state is GrantState.ACTIVE:
@@ -133,7 +134,25 @@ class Applier:
     def _account_row(self, account_id: str, action: Action) -> _Row:
         status = str(AccountStatus.PENDING)
         names = (action.account, action.email, action.name, action.language)
-        return (account_id, self.practice, *names, status, action.reason, self.now)
+        return (account_id, self.practice, *names, status, action.reason, self._moment)
+
+    def _grant_row(self, account_id: str, grant: Grant) -> _Row:
+        """The values of ``_GRANT`` without the last."""
+        return (
+            account_id,
+            grant.patient,
+            grant.contact,
+            str(grant.role),
+            str(grant.authority),
+            str(grant.access),
+            str(grant.state),
+            grant.reason,
+            grant.source,
+            grant.is_self,
+            grant.until and moment(self.connection, grant.until),
+            grant.organization,
+            self._moment,
+        )
 
     def _update_account(self, account_id: str, action: Action) -> None:
         here = t.account.c.id == account_id
@@ -159,7 +178,7 @@ class Applier:
         self._cancel_waiting(account_id)
         if row.registered_at is not None:
             notice = self._effect(EffectKind.NOTICE, account_id, row.email, EffectState.QUEUED)
-            insert_rows(self.connection, t.effect, _EFFECT, [notice])
+            insert_rows(self.connection, t.effect, _EFFECT, [notice], ready=True)
 
     def _cancel_waiting(self, account_id: str) -> None:
         self._kill_links(account_id)
@@ -187,10 +206,10 @@ class Applier:
             generation = generations[account_id]["generation"] + 1 if account_id in generations else 1
             effects.append(effect)
             welcomes.append(
-                (welcome_id, self.practice, account_id, generation, effect[0], email, action.reason, self.now)
+                (welcome_id, self.practice, account_id, generation, effect[0], email, action.reason, self._moment)
             )
-        insert_rows(self.connection, t.effect, _EFFECT, effects)
-        insert_rows(self.connection, t.welcome, _WELCOME, welcomes)
+        insert_rows(self.connection, t.effect, _EFFECT, effects, ready=True)
+        insert_rows(self.connection, t.welcome, _WELCOME, welcomes, ready=True)
 
     def _tell_portal(self, changes: _Changes) -> None:
         """One effect for each account the portal knows or must know; one that is due at once already covers it."""
@@ -212,10 +231,10 @@ class Applier:
             self._effect(EffectKind.ACCOUNT, account, changes.touched[account], EffectState.QUEUED)
             for account in wanted
         ]
-        insert_rows(self.connection, t.effect, _EFFECT, effects)
+        insert_rows(self.connection, t.effect, _EFFECT, effects, ready=True)
 
     def _effect(self, kind: EffectKind, subject: str, to: str, state: EffectState) -> _Row:
-        return (new_id(), self.practice, str(kind), subject, to, str(state), 0, self.now, self.run, self.now)
+        return (new_id(), self.practice, str(kind), subject, to, str(state), 0, self._moment, self.run, self._moment)
 
     def _email(self, account_id: str) -> str:
         query = sa.select(t.account.c.email).where(t.account.c.id == account_id)
@@ -263,21 +282,3 @@ def _after(action: Action) -> Standing:
     if action.action in _STATUS_KINDS:
         return Standing(action.status)
     return Standing(action.status, action.email, action.name, action.language)
-
-
-def _grant_row(account_id: str, grant: Grant) -> _Row:
-    """The values of ``_GRANT`` without the two times at its end."""
-    return (
-        account_id,
-        grant.patient,
-        grant.contact,
-        str(grant.role),
-        str(grant.authority),
-        str(grant.access),
-        str(grant.state),
-        grant.reason,
-        grant.source,
-        grant.is_self,
-        grant.until,
-        grant.organization,
-    )

@@ -1,14 +1,14 @@
 """The audit trail: append-only rows, one chain per practice, each bound to the row before it by its hash."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import sqlalchemy as sa
 from msgspec.structs import astuple
 
-from adapter.core.audit import GENESIS, AuditEntry, chain_hash
+from adapter.core.audit import GENESIS, AuditEntry, chain
 from adapter.store import tables as t
-from adapter.store.sql import insert_rows
+from adapter.store.sql import insert_rows, moment
 
 _COLUMNS = ("practice", "seq", "at", *AuditEntry.__struct_fields__, "hash")
 
@@ -18,13 +18,12 @@ def append(connection: sa.Connection, practice: str, entries: Sequence[AuditEntr
     if not entries:
         return
     seq, previous = head(connection, practice)
-    at = at.astimezone(UTC)
-    rows = []
-    for entry in entries:
-        seq += 1
-        previous = chain_hash(previous, practice=practice, seq=seq, at=at, entry=entry)
-        rows.append((practice, seq, at, *astuple(entry), previous))
-    insert_rows(connection, t.audit, _COLUMNS, rows)
+    chained = chain(previous, practice=practice, seq=seq + 1, at=at, entries=entries)
+    stamp = moment(connection, at)
+    rows = [
+        (practice, number, stamp, *astuple(entry), digest) for number, (entry, digest) in enumerate(chained, seq + 1)
+    ]
+    insert_rows(connection, t.audit, _COLUMNS, rows, ready=True)
 
 
 def head(connection: sa.Connection, practice: str) -> tuple[int, str]:

@@ -44,7 +44,7 @@ class Instant(sa.types.TypeDecorator[datetime]):
 
 @lru_cache(maxsize=1024)
 def _stamp(value: datetime) -> str:
-    return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{value.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def text(name: str, *args: Any, nullable: bool = False, **kwargs: Any) -> sa.Column[str]:

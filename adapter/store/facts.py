@@ -141,7 +141,8 @@ def save_outcomes(
     """Keeps what was decided about each contact (JSON of an ``Outcome``), and when each chart is due for review."""
     key = ("practice", "ref")
     update_rows(connection, t.contact, key, ("outcome", *key), [(outcome, practice, ref) for ref, outcome in outcomes])
-    update_rows(connection, t.patient, key, ("review_on", *key), [(day, practice, ref) for ref, day in reviews])
+    days = [(day and day.isoformat(), practice, ref) for ref, day in reviews]  # what both drivers take as a date
+    update_rows(connection, t.patient, key, ("review_on", *key), days, ready=True)
 
 
 def stored_members(

@@ -1,6 +1,7 @@
 """Small helpers that SQLite and PostgreSQL share: writing many rows, and queries over long lists of keys."""
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, TypeVar
@@ -9,8 +10,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from adapter.store import recordset
+from adapter.store.columns import Instant
 
 T = TypeVar("T")
+_INSTANT = Instant()
 BATCH = 1000
 """Rows per statement: large enough to amortise a round trip, small enough to keep memory flat."""
 
@@ -29,6 +32,11 @@ def among(connection: sa.Connection, column: sa.Column[str], values: Sequence[st
     if connection.dialect.name == "postgresql":
         return column == sa.any_(sa.literal(list(values), postgresql.ARRAY(sa.Text)))
     return column.in_(values)
+
+
+def moment(connection: sa.Connection, at: datetime | None) -> Any:
+    """A moment as the driver takes it."""
+    return _INSTANT.process_bind_param(at, connection.dialect)
 
 
 def insert_all(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
@@ -50,11 +58,16 @@ def insert_rows(
     rows: Sequence[tuple[Any, ...]],
     *,
     replace: bool = False,
+    ready: bool = False,
 ) -> None:
-    """Inserts rows given as the values of ``columns``; with ``replace`` as ``upsert`` does."""
+    """Inserts rows given as the values of ``columns``; with ``replace`` as ``upsert`` does.
+
+    ``ready`` says that the rows hold what the driver takes: moments are given as ``moment`` makes them.
+    """
     if not rows:
         return
-    rows = _for_the_driver(connection.dialect, table, columns, rows)
+    if not ready:
+        rows = _for_the_driver(connection.dialect, table, columns, rows)
     if connection.dialect.name == "postgresql":
         recordset.insert(connection, table, columns, rows, replace=replace)
     else:
@@ -67,11 +80,14 @@ def update_rows(
     keys: tuple[str, ...],
     columns: tuple[str, ...],
     rows: Sequence[tuple[Any, ...]],
+    *,
+    ready: bool = False,
 ) -> None:
-    """Updates many rows by ``keys``, each to its own values; ``columns`` has the keys too."""
+    """Updates many rows by ``keys``, each to its own values; ``columns`` has the keys too. ``ready`` as above."""
     if not rows:
         return
-    rows = _for_the_driver(connection.dialect, table, columns, rows)
+    if not ready:
+        rows = _for_the_driver(connection.dialect, table, columns, rows)
     if connection.dialect.name == "postgresql":
         recordset.update(connection, table, keys, columns, rows)
     else:
