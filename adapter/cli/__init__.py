@@ -22,6 +22,7 @@ from adapter.cli import (
     portal,
     service,
     setup,
+    undo,
     widgets,
     work,
 )
@@ -30,7 +31,23 @@ from adapter.errors import AdapterError, ConfigError
 
 __all__ = ["app", "run"]
 
-MODULES = (setup, people, mapping, backup, plans, work, brakes, decide, look, audit, widgets, portal, service, demo)
+MODULES = (
+    setup,
+    people,
+    mapping,
+    backup,
+    plans,
+    work,
+    brakes,
+    undo,
+    decide,
+    look,
+    audit,
+    widgets,
+    portal,
+    service,
+    demo,
+)
 DEBUG_ENV = "ADAPTER_DEBUG"
 INTERRUPTED = 130
 """What typer makes of Ctrl-C."""

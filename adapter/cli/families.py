@@ -25,6 +25,7 @@ VERBS = {
     "change-grant": "change access",
     "cancel-welcome": "cancel Welcome",
     "move-account": "move account",
+    "move-account-back": "move back",
     "update-account": "update account",
     "reopen-account": "reopen account",
     "suspend-account": "suspend account",

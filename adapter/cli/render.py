@@ -22,6 +22,7 @@ CHANGES = {
     "change-grant": ("grant changed", "grants changed"),
     "cancel-welcome": ("Welcome email cancelled", "Welcome emails cancelled"),
     "move-account": ("account moved to a new address", "accounts moved to a new address"),
+    "move-account-back": ("account moved back", "accounts moved back"),
     "update-account": ("account updated", "accounts updated"),
     "reopen-account": ("account opened again", "accounts opened again"),
     "suspend-account": ("account suspended", "accounts suspended"),

@@ -1,6 +1,7 @@
 """The difference between what an account should be and what it is, as a list of actions with reasons."""
 
 from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
 from enum import StrEnum
 
 import msgspec
@@ -18,6 +19,7 @@ class ActionKind(StrEnum):
 
     OPEN_ACCOUNT = "open-account"
     MOVE_ACCOUNT = "move-account"
+    MOVE_BACK = "move-account-back"
     UPDATE_ACCOUNT = "update-account"
     REOPEN_ACCOUNT = "reopen-account"
     SUSPEND_ACCOUNT = "suspend-account"
@@ -32,7 +34,7 @@ class ActionKind(StrEnum):
     CANCEL_WELCOME = "cancel-welcome"
 
 
-_BY_STATE = {
+BY_STATE = {
     GrantState.ACTIVE: ActionKind.GRANT,
     GrantState.HELD: ActionKind.HOLD_GRANT,
     GrantState.SUSPENDED: ActionKind.SUSPEND_GRANT,
@@ -64,13 +66,13 @@ class Action(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Empty for an account that the plan itself opens."""
     was: Standing | None = None
     """The account as it was before, for every action but those on a grant."""
+    registered_at: datetime | None = None
+    """For an account that moves back: when its parent had registered at the old address."""
 
     @property
     def brake(self) -> Brake | None:
         """Which brake counts this action."""
-        if self.grant is not None:
-            return grant_brake(self.before, self.grant)
-        return _BRAKES.get(self.action)
+        return grant_brake(self.before, self.grant) if self.grant else _BRAKES.get(self.action)
 
 
 def plan_account(
@@ -175,9 +177,7 @@ class _Planner:
                 if after is None or (before is not None and _same(before, after)):
                     continue
             kind = (
-                ActionKind.CHANGE_GRANT
-                if before is not None and before.state is after.state
-                else _BY_STATE[after.state]
+                ActionKind.CHANGE_GRANT if before is not None and before.state is after.state else BY_STATE[after.state]
             )
             yield self._action(kind, after.patient, after.reason, after.source, grant=after, before=before)
 

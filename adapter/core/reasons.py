@@ -33,6 +33,8 @@ BRAKE_ON = "brake-on"
 """Why changes wait for a human: there are more of one kind than is ordinary."""
 RELEASED = "released"
 """Why what a brake held was done after all: somebody looked at it and released it."""
+UNDONE = "undone"
+"""Why something is as it was before a run: a human has taken the run back."""
 RESTORED = "restored"
 """Why a chart that a backup has open is not opened by putting the backup back."""
 
@@ -211,6 +213,11 @@ _ALL = (
         "Sync again: everything is then read and decided anew.",
         None,
         GrantState.SUSPENDED,
+    ),
+    Reason(
+        UNDONE,
+        "somebody at the practice took back the run that had opened it",
+        "If the chart should be open after all, sync this family again: adapter sync --person Patient/ID.",
     ),
     Reason("registered-again", "somebody at the practice asked for the Welcome email again", ""),
     *ABOUT_MAIL,

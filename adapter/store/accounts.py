@@ -43,6 +43,11 @@ def addresses_on(connection: sa.Connection, practice: str, charts: Sequence[str]
     return found
 
 
+def by_id(connection: sa.Connection, practice: str, ids: Sequence[str]) -> dict[str, Account]:
+    """These accounts, by id."""
+    return {account.id: account for account in _load(connection, practice, t.account.c.id, ids)}
+
+
 def resting_on(connection: sa.Connection, practice: str, contacts: Iterable[str]) -> dict[str, list[Account]]:
     """Accounts with a grant that rests on one of these contacts, by contact reference."""
     refs = sorted(set(contacts))

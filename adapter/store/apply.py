@@ -9,10 +9,9 @@ import msgspec
 import sqlalchemy as sa
 
 from adapter.core.audit import AuditEntry
-from adapter.core.facts import Authority, Role
 from adapter.core.plan import Action, ActionKind
-from adapter.core.policy import Access
 from adapter.core.state import AccountStatus, EffectKind, EffectState, Grant, GrantState, Standing
+from adapter.core.undo import Terms
 from adapter.store import audit
 from adapter.store import tables as t
 from adapter.store.accounts import latest_welcomes
@@ -46,19 +45,6 @@ _GRANT = (
 _EFFECT = ("id", "practice", "kind", "subject", "to", "state", "attempts", "next_at", "run", "created_at")
 _WELCOME = ("id", "practice", "account_id", "generation", "effect_id", "email", "reason", "created_at")
 _Row = tuple[Any, ...]
-
-
-class _Terms(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """What the audit trail keeps of a grant beside its entry's own account, chart, reason and source."""
-
-    contact: str
-    role: Role
-    authority: Authority
-    access: Access
-    state: GrantState
-    is_self: bool = False
-    until: datetime | None = None
-    organization: str = ""
 
 
 @dataclass(slots=True)
@@ -125,6 +111,9 @@ class Applier:
         elif kind is ActionKind.MOVE_ACCOUNT:
             self._move(account_id, action)
             changes.touched[account_id] = action.new_key
+        elif kind is ActionKind.MOVE_BACK:
+            self._move_back(account_id, action)
+            changes.touched[account_id] = action.new_key
         elif kind is ActionKind.CANCEL_WELCOME:
             self._cancel_waiting(account_id)
         elif kind in _WELCOME_STATES:
@@ -179,6 +168,21 @@ class Applier:
         if row.registered_at is not None:
             notice = self._effect(EffectKind.NOTICE, account_id, row.email, EffectState.QUEUED)
             insert_rows(self.connection, t.effect, _EFFECT, [notice], ready=True)
+
+    def _move_back(self, account_id: str, action: Action) -> None:
+        """To the old address, as it was; nobody has to register there again."""
+        values = {
+            "email_key": action.new_key,
+            "email": action.email,
+            "name": action.name,
+            "language": action.language,
+            "status": action.status,
+            "reason": action.reason,
+            "registered_at": action.registered_at,
+        }
+        here = t.account.c.id == account_id
+        self.connection.execute(sa.update(t.account).where(here).values(**values, since=self.now))
+        self._cancel_waiting(account_id)
 
     def _cancel_waiting(self, account_id: str) -> None:
         self._kill_links(account_id)
@@ -244,7 +248,7 @@ class Applier:
         detail: dict[str, Any]
         if action.grant:
             detail = {"before": action.before} if action.before else {}
-            detail["after"] = _terms(action.grant)
+            detail["after"] = Terms.of(action.grant)
         else:
             detail = {"email": action.account}
             if action.new_key:
@@ -268,11 +272,6 @@ class Applier:
         last = actions[-1].account if actions else ""
         self._ids = {key: value for key, value in self._ids.items() if key == last}
         self._emails = {key: value for key, value in self._emails.items() if key == last}
-
-
-def _terms(grant: Grant) -> _Terms:
-    terms = (grant.contact, grant.role, grant.authority, grant.access, grant.state, grant.is_self)
-    return _Terms(*terms, grant.until, grant.organization)
 
 
 def _after(action: Action) -> Standing:

@@ -20,6 +20,7 @@ COMMANDS = (
     ["people"],
     ["portal"],
     ["release"],
+    ["undo"],
     ["held"],
     ["register"],
     ["accounts"],
