@@ -65,6 +65,7 @@ def make_reader(
         timeout_seconds=ehr.timeout_seconds,
         overlap_minutes=ehr.overlap_minutes,
         strategy=ehr.strategy,
+        elements=ehr.elements,
         rules=profile.search,
         max_body_megabytes=ehr.max_body_megabytes,
         max_pages=ehr.max_pages,

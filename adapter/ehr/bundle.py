@@ -27,26 +27,29 @@ class Remark:
 Part = Record | Broken | Remark
 
 
-def unfold(value: Any, origin: str, *, doubled: bool = False, searchset: bool = False) -> Iterator[Part]:
+def unfold(
+    value: Any, origin: str, *, doubled: bool = False, searchset: bool = False, parts: bool = False
+) -> Iterator[Part]:
     """Everything in one decoded value, in order.
 
     ``origin`` names the place; entries of a Bundle add ``entry 7``, items of a list ``item 7``. ``doubled`` says that
     the value came with ``DuplicateKeys``. An OperationOutcome is a remark, never a record: serious from ``error``
     upwards, and from ``warning`` inside a searchset, where it says that rows are missing (FHIR search §3.1.1.5).
-    A resource that says it is only a part of itself is broken: what it lacks could be what closes a chart.
+    A resource that says it is only a part of itself is broken, unless ``parts`` were asked for: what it lacks could be
+    what closes a chart.
     """
     if isinstance(value, list):
         for number, item in enumerate(value, 1):
-            yield from unfold(item, f"{origin} item {number}", doubled=doubled)
+            yield from unfold(item, f"{origin} item {number}", doubled=doubled, parts=parts)
     elif not isinstance(value, dict):
         yield Broken(origin, "is not a JSON object")
     elif value.get("resourceType") == "Bundle":
-        yield from _entries(value, origin, doubled=doubled)
+        yield from _entries(value, origin, doubled=doubled, parts=parts)
     elif value.get("resourceType") == "OperationOutcome":
         yield _remark(value, origin, searchset=searchset)
     elif doubled and (path := duplicate_path(value)) is not None:
         yield Broken(origin, "has a key twice, so what was meant cannot be known", path=path, ref=reference(value))
-    elif "meta" in value and _is_a_part(value["meta"]):
+    elif "meta" in value and not parts and _is_a_part(value["meta"]):
         problem = "is only a part of the record (SUBSETTED), and what it lacks cannot be known"
         yield Broken(origin, problem, path="$.meta.tag", ref=reference(value))
     else:
@@ -92,7 +95,7 @@ def worst_issue(outcome: dict[str, Any]) -> tuple[str, str]:
     return min(pairs, key=lambda pair: _SEVERITIES.index(pair[0]), default=("error", "unknown"))
 
 
-def _entries(bundle: dict[str, Any], origin: str, *, doubled: bool) -> Iterator[Part]:
+def _entries(bundle: dict[str, Any], origin: str, *, doubled: bool, parts: bool) -> Iterator[Part]:
     kind, entries = bundle.get("type"), bundle.get("entry", [])
     path = duplicate_path(_without_entries(bundle)) if doubled else None
     if path is not None:
@@ -114,7 +117,7 @@ def _entries(bundle: dict[str, Any], origin: str, *, doubled: bool) -> Iterator[
         elif kind in ("batch-response", "transaction-response") and _failed(entry):
             yield Remark(place, "the EHR answered this part of the batch with an error", serious=True)
         elif "resource" in entry:
-            yield from unfold(entry["resource"], place, doubled=doubled, searchset=kind == "searchset")
+            yield from unfold(entry["resource"], place, doubled=doubled, searchset=kind == "searchset", parts=parts)
         elif kind == "searchset":
             yield Broken(place, "has no resource")
 

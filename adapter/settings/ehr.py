@@ -30,6 +30,8 @@ class FhirEhr(SignIn):
     timeout_seconds: float = Field(default=30, gt=0, le=600)
     overlap_minutes: int = Field(default=10, ge=0, le=1440)
     strategy: Literal["auto"] | StrategyName = "auto"
+    elements: bool = False
+    """Ask for the elements that are needed and no others, where the EHR proves to lose nothing by it."""
     max_body_megabytes: int = Field(default=64, ge=1, le=1024)
     max_pages: int = Field(default=50_000, ge=1, le=10_000_000)
     check_total: bool = True

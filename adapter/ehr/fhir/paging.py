@@ -68,6 +68,16 @@ class Search:
         stated = [link for link in _links(self._first_bundle.value, "self") if isinstance(link, str)]
         return not stated or param in {key.split(":")[0] for key, _ in parse_qsl(urlsplit(stated[0]).query, True)}
 
+    @property
+    def client(self) -> Client:
+        """What asks."""
+        return self._client
+
+    @property
+    def cut(self) -> bool:
+        """Whether records come as a part of themselves, as asked."""
+        return "_elements" in self._params
+
     def pages(self) -> Iterator[Page]:
         """Every page, the first one again included. Raises SourceError when the walk cannot be finished.
 
@@ -152,7 +162,8 @@ class Search:
         return answer, bundle
 
     def _page(self, bundle: Resource, number: int) -> Page:
-        parts = list(unfold(bundle.value, f"{self._kind} page {number},", doubled=bundle.doubled))
+        where = f"{self._kind} page {number},"
+        parts = list(unfold(bundle.value, where, doubled=bundle.doubled, parts=self.cut))
         remarks = [part for part in parts if not isinstance(part, Record | Broken)]
         total = bundle.value.get("total")
         is_count = isinstance(total, int) and not isinstance(total, bool)

@@ -20,6 +20,7 @@ from adapter.ehr.fhir.one import read_families, read_one
 from adapter.ehr.fhir.pace import Pace
 from adapter.ehr.fhir.strategies import Strategy, Unproven, Way
 from adapter.ehr.fhir.strategies.choosing import SEARCHING, Choice, choose
+from adapter.ehr.fhir.strategies.only_needed import ELEMENTS, only_needed
 from adapter.ehr.fhir.strategies.source import Source, walk
 from adapter.errors import SourceError
 from adapter.http.urls import Base
@@ -55,6 +56,7 @@ class FhirReader:
         max_pages: int = MOST_PAGES,
         check_total: bool = True,
         strategy: StrategyName | Literal["auto"] = "auto",
+        elements: bool = False,
         rules: SearchRules | None = None,
         bulk: Strategy | None = None,
         session: requests.Session | None = None,
@@ -80,6 +82,7 @@ class FhirReader:
         self._rules = rules or SearchRules()
         self._forced: StrategyName | None = None if strategy == "auto" else strategy
         self._strategies = (*((bulk,) if bulk else ()), *SEARCHING)
+        self._elements = elements
         self._doubted: dict[StrategyName, str] = {}
 
     def read(self, result: ReadResult, *, marks: dict[str, datetime], progress: Progress) -> Iterator[Record | Broken]:
@@ -89,14 +92,16 @@ class FhirReader:
         once more by the next best one, so that what a run knows is whole.
         """
         try:
-            source = self._source()
+            source, asked = self._sparing(self._source())
             way = self._changes(source, marks, result)
             if way is not None:
+                result.strategy += asked
                 yield from way.read(result, progress)
                 return
             said = result.strategy
             while True:
                 choice = self._everything(source, marks, result, said)
+                result.strategy += asked if choice.name != "bulk" else ""
                 try:
                     yield from choice.way.read(result, progress)
                     return
@@ -141,7 +146,19 @@ class FhirReader:
         signed_in = self._authorization.check()
         if not all(found.ok for found in signed_in):
             return signed_in
-        return [*signed_in, *checks.run(self._client, self._with, self._strategies, self._forced)]
+        lines = checks.run(self._client, self._with, self._strategies, self._forced)
+        return [
+            *signed_in,
+            *lines,
+            *(self._check_elements() if self._elements and all(one.ok for one in lines) else []),
+        ]
+
+    def _check_elements(self) -> list[Check]:
+        try:
+            _, said = self._sparing(self._source())
+        except SourceError as error:
+            return [Check("EHR elements", False, str(error))]
+        return [Check("EHR elements", True, said.removeprefix("; "))]
 
     def _changes(self, source: Source, marks: dict[str, datetime], result: ReadResult) -> Way | None:
         """The way to read what changed; None when a full read is wanted or needed, and ``result`` then says why."""
@@ -165,6 +182,16 @@ class FhirReader:
         result.full = choice.way.full
         result.strategy = f"{said if result.full else ''}{choice}"
         return choice
+
+    def _sparing(self, source: Source) -> tuple[Source, str]:
+        """The source to read with, asked for the needed elements only where that is wanted and proven; and what to say
+        about it."""
+        if not self._elements:
+            return source, ""
+        try:
+            return only_needed(source), f"; {ELEMENTS}"
+        except Unproven as unproven:
+            return source, f"; {unproven}"
 
     def _source(self) -> Source:
         able = probe(self._client)

@@ -61,7 +61,7 @@ def _answers(source: Source, charts: list[Chart]) -> list[Any]:
 
 def _address(source: Source, chart: Chart) -> str:
     own = source.rules.params.get("RelatedPerson", {})
-    params = {**own, **source.by_charts([chart]), "_count": str(source.page_size)}
+    params = {**own, **source.by_charts([chart]), **source.needed("RelatedPerson"), "_count": str(source.page_size)}
     return f"RelatedPerson?{urlencode(params, safe=':,')}"
 
 
@@ -70,7 +70,7 @@ def _one(source: Source, chart: Chart, entry: Any) -> Contacts:
     if not isinstance(bundle, dict) or bundle.get("type") != "searchset" or _goes_on(bundle, source):
         return source.contacts([chart])
     found = Contacts()
-    sort_out(list(unfold(bundle, "RelatedPerson batch")), [chart], source.rules, found)
+    sort_out(list(unfold(bundle, "RelatedPerson batch", parts=source.elements)), [chart], source.rules, found)
     if found.ignored:
         found.problems.append(f"{_WHAT}: contacts of other charts came back for {chart.ref} and were dropped.")
     return found

@@ -22,6 +22,7 @@ from adapter.ehr.fhir.contacts import (
     patient_id,
     sort_out,
 )
+from adapter.ehr.fhir.elements import NEEDED, parameter, watch
 from adapter.ehr.fhir.pace import Pace
 from adapter.ehr.fhir.paging import Page, Search
 from adapter.errors import SourceError
@@ -43,12 +44,15 @@ class Source:
     capability: Capability
     rules: SearchRules
     page_size: int
+    elements: bool = False
+    """Ask with ``_elements``: see ``only_needed``."""
     _owners: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def search(self, kind: str, params: dict[str, str], *, count: int | None = None) -> Search:
         """A search with the profile's own parameters; its first page is there. Raises SourceError."""
         own = self.rules.params.get(kind, {})
-        search = Search(self.client, kind, {**own, **params, "_count": str(count or self.page_size)})
+        more = self.needed(kind, *(["RelatedPerson"] if "_revinclude" in params else []))
+        search = Search(self.client, kind, {**own, **params, **more, "_count": str(count or self.page_size)})
         for name in own:
             if not search.first.warned and not search.honours(name.split(":")[0]):
                 raise SourceError(
@@ -56,6 +60,11 @@ class Source:
                     "take it out of the profile: what it is for is then not read."
                 )
         return search
+
+    def needed(self, *kinds: str) -> dict[str, str]:
+        """The parameter that asks for the needed elements of these types, where that was proven to lose nothing."""
+        wanted = [kind for kind in kinds if kind in NEEDED]
+        return {"_elements": parameter(*wanted)} if self.elements and wanted else {}
 
     def obeyed(self, kind: str, params: dict[str, str], needed: str) -> Search | None:
         """The search, if the EHR obeys the parameter; None when it left it out or refused it."""
@@ -173,6 +182,8 @@ def walk(kind: str, search: Search, result: ReadResult, progress: Progress) -> I
     done = 0
     for page in search.pages():
         note_remarks(page, result)
+        if search.cut:
+            watch(search.client, page.parts, page.number)
         done += sum(isinstance(part, Record) and reference(part.resource).startswith(f"{kind}/") for part in page.parts)
         progress(f"{kind}s", done, page.total if page.total and page.total >= done else None)
         yield page.parts
