@@ -1,17 +1,15 @@
 """``adapter demo``: the whole story on this machine, with an invented practice."""
 
+import secrets
 import signal
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from adapter.cli.base import DONE, FAILED, app, out, tell
-
-if TYPE_CHECKING:
-    from adapter.sandbox.demo import Demo
 
 FOLDER = Path("demo")
 
@@ -54,33 +52,32 @@ def demo(
 
 def _demo(folder: Path, families: int, port: int, *, stays: bool, kept: bool) -> int:
     from adapter.cli.story import tell_story
-    from adapter.sandbox.demo import running_demo
-    from adapter.web import WebServer, make_app
-
-    with (
-        running_demo(folder, families=families, port=port) as running,
-        WebServer(make_app(running.app), running.app.settings.web),
-    ):
-        tell_story(running, stays=stays, kept=kept)
-        return DONE if not stays or _stay(running) else FAILED
-
-
-def _stay(running: "Demo") -> bool:
-    """Keeps everything alive until Ctrl-C or SIGTERM, and says what happens meanwhile."""
-    from adapter.cli.telling import News
+    from adapter.cli.telling import News, tell_desk
     from adapter.jobs.schedule import JobScheduler
     from adapter.jobs.work import run_job
+    from adapter.sandbox.demo import running_demo
     from adapter.schedule_files import JobName
+    from adapter.web import WebServer, make_app
 
-    news = News(running)
+    with running_demo(folder, families=families, port=port) as running:
+        news: list[News] = []
 
-    def job(practice: str, name: JobName) -> None:
-        run_job(running.app, practice, name)
-        news.tell()
+        def job(practice: str, name: JobName) -> None:
+            run_job(running.app, practice, name)
+            for one in news:
+                one.tell()
 
-    stopped = JobScheduler(running.app.scheduled, job).run(stop_seconds=10)
-    out.print(f"\nStopped. {running.folder} keeps the configuration and the database.", markup=False)
-    return stopped
+        scheduler = JobScheduler(running.app.scheduled, job)
+        word = secrets.token_urlsafe(24)
+        with WebServer(make_app(running.app, scheduler.ask, demo=word), running.app.settings.web) as server:
+            tell_story(running, stays=stays, kept=kept)
+            if not stays:
+                return DONE
+            tell_desk(f"{server.address}/demo/{word}")
+            news.append(News(running))
+            stopped = scheduler.run(stop_seconds=10)  # until Ctrl-C or SIGTERM; what happens meanwhile is told
+        out.print(f"\nStopped. {running.folder} keeps the configuration and the database.", markup=False)
+        return DONE if stopped else FAILED
 
 
 def _stop(_number: int, _frame: object) -> None:

@@ -25,7 +25,7 @@ def run(context: typer.Context) -> int:
     pushed = [practice.id for practice in built.settings.practice if practice.push]
     with ExitStack() as stack:
         if built.settings.web.enabled:
-            server = stack.enter_context(WebServer(make_app(built), built.settings.web))
+            server = stack.enter_context(WebServer(make_app(built, scheduler.ask), built.settings.web))
             tell(f"Listening on {server.address}")
         for entry in next_times(built.scheduled, built.clock()):
             tell(f"{entry.at:%Y-%m-%d %H:%M} {entry.practice}: {entry.job}")

@@ -71,6 +71,12 @@ def show_mail(mail: Received) -> None:
     out.print(Padding(Text(shown, "dim"), (1, 2)))
 
 
+def tell_desk(address: str) -> None:
+    """Where the desk is; the address lets one person in, once."""
+    say("\nThe admin's desk, for whoever opens this address first:\n")
+    show_line(address)
+
+
 @contextmanager
 def showing_arrivals(demo: Demo, total: int) -> Iterator[None]:
     """Shows on a terminal how many mails have arrived."""

@@ -10,6 +10,7 @@ from adapter.core.merchant import Merchant
 from adapter.jobs.accounts import deliver_accounts
 from adapter.jobs.compare import compare_portal
 from adapter.jobs.deliver import DeliveryReport, PracticeMail, deliver, deliver_widgets
+from adapter.jobs.find import catch_up
 from adapter.jobs.nudges import work_off
 from adapter.jobs.practice import Practice
 from adapter.jobs.publish import watch
@@ -120,6 +121,7 @@ def run_job(app: Assembled, practice: str, job: JobName) -> None:
 
     report = run() if request.review else app.watchers[practice].told(run)
     get_logger().info(Event.RUN_FINISHED, practice=practice, run=report["run"], status=report["status"])
+    catch_up(app.engine, practice)
 
 
 def _quietly(what: str, done: int, total: int | None) -> None:

@@ -93,6 +93,13 @@ def listing(connection: sa.Connection, practices: Sequence[str], *, limit: int =
     return [shape(dict(row)) for row in connection.execute(query).mappings()]
 
 
+def since(connection: sa.Connection, practice: str, at: datetime, *, limit: int) -> list[dict[str, Any]]:
+    """Runs that began at this time or later and changed something, in the same shape, newest first."""
+    here = (t.run.c.practice == practice, t.run.c.started_at >= at, ~t.run.c.report.contains('"changes":{}'))
+    query = sa.select(t.run).where(*here).order_by(t.run.c.id.desc()).limit(limit)
+    return [shape(dict(row)) for row in connection.execute(query).mappings()]
+
+
 def shape(row: dict[str, Any]) -> dict[str, Any]:
     """One run's row as ``sync`` and ``runs`` print it."""
     report = {

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from adapter.store.columns import Instant, changed_at, metadata
 from adapter.store.columns import text as _text
 from adapter.store.decision_table import decision
+from adapter.store.find_tables import find_key, find_mark
 from adapter.store.held_tables import change_count, held_account, held_plan
 from adapter.store.staff_tables import person, person_role, session, sign_in_attempt
 from adapter.store.vendor_tables import vendor_assertion, vendor_token
@@ -269,6 +270,8 @@ __all__ = [
     "contact",
     "decision",
     "effect",
+    "find_key",
+    "find_mark",
     "finding",
     "grant",
     "held_account",

@@ -11,7 +11,9 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from adapter.bootstrap import App
 from adapter.errors import AdapterError
 from adapter.settings import Settings
-from adapter.web import glass, health, metrics, notify, practices, registration, sign_in, static
+from adapter.web import demo as demo_door
+from adapter.web import find, glass, health, metrics, notify, person, practices, registration, sign_in, static, today
+from adapter.web.asking import Ask, nobody
 from adapter.web.fhir import routes as fhir
 from adapter.web.guard import Guard, doors
 from adapter.web.headers import SECURITY_HEADERS, SecurityHeaders
@@ -22,16 +24,18 @@ from adapter.web.refusals import Refusals
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1", "[::1]")
 
 
-def make_app(app: App) -> FastAPI:
+def make_app(app: App, ask: Ask = nobody, *, demo: str = "") -> FastAPI:
     """The web application of an assembled adapter: every route, and no documentation pages.
 
     A request with a Host that is not ours is refused (a page elsewhere cannot reach this machine through a name of its
-    own, "DNS rebinding"); every answer carries the security headers. Raises ConfigError for a secret that is missing,
-    LookupError for a route without a row in the table of permissions.
+    own, "DNS rebinding"); every answer carries the security headers. ``ask`` has the service do a job soon;
+    ``demo`` is the word that opens the demo's desk once.
+
+    Raises ConfigError for a secret that is missing, LookupError for a route without a row in the table of permissions.
     """
     web = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     refusals = Refusals(pages := Pages(app))
-    routers = make_routers(app, pages)
+    routers = make_routers(app, pages, ask, demo=demo)
     for router in routers:
         web.include_router(router)
     web.add_middleware(
@@ -47,9 +51,11 @@ def make_app(app: App) -> FastAPI:
     return web
 
 
-def make_routers(app: App, pages: Pages) -> list[APIRouter]:
+def make_routers(app: App, pages: Pages, ask: Ask = nobody, *, demo: str = "") -> list[APIRouter]:
     """Every route that the service has."""
+    more = [demo_door.make_router(app, demo)] if demo else []
     return [
+        *more,
         health.make_router(app),
         metrics.make_router(app),
         notify.make_router(app),
@@ -59,6 +65,9 @@ def make_routers(app: App, pages: Pages) -> list[APIRouter]:
         sign_in.make_router(app, pages),
         practices.make_router(app, pages),
         glass.make_router(app, pages),
+        today.make_router(app, pages),
+        find.make_router(app, pages),
+        person.make_router(app, pages, ask),
     ]
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime, format_time
+from babel.dates import format_date, format_datetime, format_time
+from babel.numbers import format_decimal
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
@@ -15,11 +16,14 @@ from markupsafe import Markup
 
 from adapter.bootstrap import App
 from adapter.core.staff import StaffRole
+from adapter.web import wording
 from adapter.web.caller import Caller
 from adapter.web.cookies import is_https
 from adapter.web.languages import LANGUAGES, language_of, translations
 from adapter.web.static import address_of
 
+PEOPLE = frozenset({"accounts", "contacts", "charts"})
+"""Pages that one comes to from Find."""
 TEMPLATES = Path(__file__).with_name("templates")
 CSP = "; ".join(
     (
@@ -71,6 +75,7 @@ class Pages:
         practice = request.path_params.get("practice")
         if caller is None or practice not in caller.roles:
             practice = None
+        words = translations(language).gettext
         zone = self._zones.get(practice or "", next(iter(self._zones.values())))
         return {
             "caller": caller,
@@ -79,7 +84,18 @@ class Pages:
             "role": caller.roles[practice] if caller and practice else None,
             "may": lambda role: bool(caller and practice and caller.may(StaffRole(role), practice)),
             "role_words": self._role_words(language),
-            "menu": (),
+            "menu": self._menu(request, practice, language),
+            "states": wording.states(words),
+            "widget_pending": wording.widget_pending(words),
+            "kinds": wording.kinds(words),
+            "changes": wording.changes(words),
+            "done": wording.done(words).get(request.query_params.get("done", ""), ""),
+            "roles": wording.roles(words),
+            "mrn": wording.mrn,
+            "for_desk": wording.for_desk,
+            "age": lambda born: wording.age(born, self._app.clock().astimezone(zone).date()),
+            "day": lambda at, form="EEEE, d MMMM": format_date(at, form, locale=language),
+            "number": lambda count: format_decimal(count, locale="en_US" if language == "en" else "es_US"),
             "csrf": caller.csrf if caller else "",
             "language": language,
             "languages": LANGUAGES,
@@ -88,6 +104,17 @@ class Pages:
             "zone": zone,
             "moment": lambda at: moment(at, self._app.clock(), zone, language),
         }
+
+    def _menu(self, request: Request, practice: str | None, language: str) -> list[dict[str, Any]]:
+        """The pages of a practice, in their order, as far as somebody may see them."""
+        caller: Caller | None = getattr(request.state, "caller", None)
+        if caller is None or practice is None:
+            return []
+        here = request.url.path.removeprefix(f"/p/{practice}/").split("/")[0]
+        return [
+            {"path": path, "label": label, "current": here == path or (path == "find" and here in PEOPLE)}
+            for path, label in wording.pages(translations(language).gettext)
+        ]
 
     @staticmethod
     def _role_words(language: str) -> dict[StaffRole, str]:

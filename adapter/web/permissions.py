@@ -52,6 +52,7 @@ ROUTES = MappingProxyType(
             for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
             for rest in ("", "/{rest:path}")
         },
+        "GET /demo/{given}": Need.SECRET,
         # Signing in and out
         "GET /sign-in": Need.NOTHING,
         "POST /sign-in": Need.NOTHING,
@@ -59,6 +60,16 @@ ROUTES = MappingProxyType(
         "POST /language": Need.NOTHING,
         # Pages
         "GET /": Need.SIGNED_IN,
+        "GET /p/{practice}/today": Need.VIEWER,
+        "GET /p/{practice}/find": Need.VIEWER,
+        "POST /p/{practice}/find": Need.VIEWER,
+        "GET /p/{practice}/accounts/{account}": Need.VIEWER,
+        "GET /p/{practice}/contacts/{contact}": Need.VIEWER,
+        "GET /p/{practice}/charts/{chart}": Need.VIEWER,
+        "POST /p/{practice}/accounts/{account}/sync": Need.RECONCILER,
+        "POST /p/{practice}/contacts/{contact}/sync": Need.RECONCILER,
+        "GET /p/{practice}/accounts/{account}/register": Need.RECONCILER,
+        "POST /p/{practice}/accounts/{account}/register": Need.RECONCILER,
         "GET /p/{practice}/break-glass": Need.VIEWER,
         "POST /p/{practice}/break-glass": Need.VIEWER,
         "POST /p/{practice}/mend-glass": Need.VIEWER,

@@ -20,7 +20,9 @@ class Refusals:
 
     def told(self, request: Request, status: int, sentence: str, **headers: str) -> Response:
         """This sentence, as a page or as JSON."""
-        if wants_page(request) and "hx-request" not in request.headers:
+        if "hx-request" in request.headers:
+            return self._pages.show(request, "oops.html", status, sentence=sentence, headers=headers)
+        if wants_page(request):
             return self._pages.show(request, "refused.html", status, sentence=sentence, headers=headers)
         return JSONResponse({"error": sentence}, status, headers=headers)
 

@@ -34,7 +34,15 @@ STAFF: dict[str, dict[str, StaffRole]] = {
     "reconciler": {HERE: StaffRole.RECONCILER},
     "admin": {HERE: StaffRole.ADMIN},
 }
-SAMPLES = {"practice": HERE, "rest": "Patient/p1", "name": "desk.css"}
+SAMPLES = {
+    "practice": HERE,
+    "rest": "Patient/p1",
+    "name": "desk.css",
+    "account": "a1",
+    "contact": "c1",
+    "chart": "p1",
+    "given": "word",
+}
 """What stands for the parts of a path that are not fixed."""
 
 
@@ -117,7 +125,9 @@ def all_doors() -> list[Door]:
         built = build(load_settings(configure(Path(folder))), Path(folder))
         from adapter.web.app import make_routers
 
-        return doors((route for router in make_routers(built, Pages(built)) for route in router.routes), ROUTES)
+        return doors(
+            (route for router in make_routers(built, Pages(built), demo="word") for route in router.routes), ROUTES
+        )
 
 
 def path_of(door: Door) -> str:
