@@ -4,6 +4,7 @@ import secrets
 import signal
 import sys
 import tempfile
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,13 @@ import typer
 from adapter.cli.base import DONE, FAILED, app, out, tell
 
 FOLDER = Path("demo")
+
+
+class PortalKind(StrEnum):
+    """Where the demo's parents sign in."""
+
+    EMBEDDED = "embedded"
+    SCIM = "scim"
 
 
 @app.command(rich_help_panel="Set up")
@@ -23,6 +31,9 @@ def demo(
         int, typer.Option(min=1, max=5000, help="How many families the practice has; the story needs 17.", metavar="N")
     ] = 60,
     port: Annotated[int, typer.Option(min=0, max=65535, help="The EHR's port; 0 takes a free one.", metavar="P")] = 0,
+    portal: Annotated[
+        PortalKind, typer.Option(help="The parents' portal: the embedded one, or a SCIM server (extra: sandbox).")
+    ] = PortalKind.EMBEDDED,
     folder: Annotated[
         Path | None,
         typer.Option(
@@ -34,15 +45,15 @@ def demo(
 ) -> int:
     """See it work: a made-up practice, its EHR, mailbox and portal on this machine, and the adapter between them."""
     from adapter.logs import configure_logs
-    from adapter.sandbox.demo import PRACTICE
+    from adapter.sandbox.demo_files import PRACTICE
 
     configure_logs(practices=[PRACTICE], console=sys.stderr.isatty(), level="warning")
     before = signal.signal(signal.SIGTERM, _stop)  # so that a stopped demo tidies up behind itself
     try:
         if folder is None and once:
             with tempfile.TemporaryDirectory(prefix="adapter-demo-") as temporary:
-                return _demo(Path(temporary), families, port, stays=False, kept=False)
-        return _demo(folder or FOLDER, families, port, stays=not once, kept=True)
+                return _demo(Path(temporary), families, port, portal, stays=False, kept=False)
+        return _demo(folder or FOLDER, families, port, portal, stays=not once, kept=True)
     except KeyboardInterrupt:
         tell("Stopped before the end of the story.")
         return FAILED
@@ -50,7 +61,7 @@ def demo(
         signal.signal(signal.SIGTERM, before)
 
 
-def _demo(folder: Path, families: int, port: int, *, stays: bool, kept: bool) -> int:
+def _demo(folder: Path, families: int, port: int, portal: PortalKind, *, stays: bool, kept: bool) -> int:
     from adapter.cli.story import tell_story
     from adapter.cli.telling import News, tell_desk
     from adapter.jobs.schedule import JobScheduler
@@ -59,7 +70,8 @@ def _demo(folder: Path, families: int, port: int, *, stays: bool, kept: bool) ->
     from adapter.schedule_files import JobName
     from adapter.web import WebServer, make_app
 
-    with running_demo(folder, families=families, port=port) as running:
+    scim = portal is PortalKind.SCIM
+    with running_demo(folder, families=families, port=port, scim=scim) as running:
         news: list[News] = []
 
         def job(practice: str, name: JobName) -> None:

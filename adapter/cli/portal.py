@@ -41,7 +41,7 @@ def compare(
         print_json(reports[0] if len(reports) == 1 else reports)
     else:
         for report in reports:
-            _show(report)
+            show_comparison(report)
     return FAILED if any(report["problems"] for report in reports) else max(_ending(report) for report in reports)
 
 
@@ -50,7 +50,8 @@ def _ending(report: dict[str, Any]) -> int:
     return HELD if left else DONE
 
 
-def _show(report: dict[str, Any]) -> None:
+def show_comparison(report: dict[str, Any]) -> None:
+    """What was read back, what differs, and what to do about it."""
     accounts = words({"account": report["accounts"]}, {"account": ("account", "accounts")})
     line = f"{report['practice']}: {accounts} read, {report['equal']:,} as decided"
     line += f", {report['moving']:,} on their way" if report["moving"] else ""

@@ -1,6 +1,7 @@
 """What the demo tells, step by step: the real output of the real jobs, and a sentence or two before each."""
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import msgspec
 from rich.padding import Padding
@@ -9,6 +10,7 @@ from rich.text import Text
 from adapter.bootstrap import actor
 from adapter.cli.base import out, table
 from adapter.cli.families import show_plan
+from adapter.cli.portal import show_comparison
 from adapter.cli.progress import progress_bar
 from adapter.cli.render import show_accounts, show_delivery, show_explanation, show_run
 from adapter.cli.telling import (
@@ -30,9 +32,13 @@ from adapter.jobs.publish import publish, watch
 from adapter.jobs.release import release
 from adapter.jobs.run import Request
 from adapter.jobs.sync import sync
-from adapter.jobs.work import deliver_all
+from adapter.jobs.work import deliver_all, read_back
 from adapter.sandbox.charts import Resource
-from adapter.sandbox.demo import PRACTICE, Demo, family_results, follow_the_remedy, withdraw_authority
+from adapter.sandbox.demo import Demo, family_results, follow_the_remedy, withdraw_authority
+from adapter.sandbox.demo_files import PRACTICE
+
+if TYPE_CHECKING:
+    from adapter.sandbox.portal import SandboxPortal
 
 ASKED_ABOUT = "imani.osei@mail.example"
 
@@ -48,6 +54,8 @@ def tell_story(demo: Demo, *, stays: bool, kept: bool) -> None:
     _release(demo, run)
     _widget(demo)
     _changes(demo)
+    if demo.portal:
+        _read_back(demo, demo.portal)
     demo.clock.catch_up()
     _what_next(demo, stays=stays)
 
@@ -65,7 +73,8 @@ def _practice(demo: Demo, *, kept: bool) -> None:
     rows.show_header = False
     rows.add_row("EHR (FHIR)", demo.ehr.base_url)
     rows.add_row("Mailbox (SMTP)", f"{demo.mailbox.host}:{demo.mailbox.port}")
-    rows.add_row("Portal", "the one that comes with the adapter")
+    portal = f"SCIM 2.0, {demo.portal.base_url}" if demo.portal else "the one that comes with the adapter"
+    rows.add_row("Portal", portal)
     rows.add_row("Configuration", str(demo.config) if kept else "in a temporary folder, removed at the end")
     out.print(Padding(rows, (0, 0, 0, 2)))
 
@@ -192,6 +201,19 @@ def _changes(demo: Demo) -> None:
     )
 
 
+def _read_back(demo: Demo, portal: "SandboxPortal") -> None:
+    parent = demo.open_accounts()[0]
+    demo.clock.forward(timedelta(minutes=5))
+    portal.register(parent["email"], demo.clock())
+    say(
+        f"\nMeanwhile {parent['name']} has chosen a password. The portal is somebody else's program, so it is read "
+        "back: who has registered, and does each account open exactly what was decided?"
+    )
+    show_command("portal compare")
+    show_comparison(read_back(demo.app, PRACTICE, actor=actor()))
+    show_accounts(demo.accounts(parent["email"]), None)
+
+
 def _what_next(demo: Demo, *, stays: bool) -> None:
     heading(7, "In short, and what to try next")
     found = demo.runs_since(0)[-1]["findings"]
@@ -216,6 +238,11 @@ def _what_next(demo: Demo, *, stays: bool) -> None:
         ("explain dana.price@mail.example", "why she may not"),
         ("register grace.okafor@mail.example", "send it again"),
     )
+    if demo.portal:
+        show_line(
+            f"\nThe portal's Users: curl -H 'Authorization: Bearer {demo.portal.token}' {demo.portal.base_url}/Users"
+        )
+        return
     first = demo.families[0].resources
     grace = next(one for one in first if one["resourceType"] == "RelatedPerson")
     child = next(one for one in first if one["resourceType"] == "Patient")

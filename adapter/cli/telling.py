@@ -13,7 +13,8 @@ from rich.text import Text
 from adapter.cli.base import out
 from adapter.cli.progress import progress_bar
 from adapter.cli.render import show_run
-from adapter.sandbox.demo import PRACTICE, Demo
+from adapter.sandbox.demo import Demo
+from adapter.sandbox.demo_files import PRACTICE
 from adapter.sandbox.mailbox import Received
 
 _TOKEN = re.compile(r"(?<=token=)([\w-]{4})[\w-]+")

@@ -2,84 +2,33 @@
 
 import fcntl
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from adapter.bootstrap import App, build
+from adapter.bootstrap import App
 from adapter.core.email import email_key
 from adapter.core.state import GrantState
 from adapter.errors import FatalError
 from adapter.jobs.explain import explain
 from adapter.sandbox.charts import Family, Resource
+from adapter.sandbox.demo_files import MARKER, PRACTICE, ZONE, configured
 from adapter.sandbox.ehr import SandboxEhr
 from adapter.sandbox.families import EMAILLESS_ROW, SELF_ROW, WITHDRAWN_ROW, population, story
-from adapter.sandbox.loopback import listen
 from adapter.sandbox.mailbox import Mailbox
-from adapter.settings import load_settings
 from adapter.store import runs, views
 from adapter.store.engine import read
 
-PRACTICE = "main-street"
-ZONE = "America/New_York"
+if TYPE_CHECKING:
+    from adapter.sandbox.portal import SandboxPortal
+
 STORY_BEGINS = timedelta(minutes=30)
 """How long before now the first sync is: what follows then never lies in the future."""
 _CHARTS_ENTERED = timedelta(days=1)
-_MARKER = "# Written by `adapter demo`"
-
-_CONFIG = """{marker} for a practice that does not exist; the next demo writes it anew.
-# While the demo runs, every command works with it: adapter --config {path} accounts
-
-[store]
-url = "sqlite:///var/adapter.db"
-key_file = "var/adapter.key"
-
-[mail]
-kind = "smtp"
-host = "{mail_host}"
-port = {mail_port}
-security = "none"
-
-[web]
-port = {web_port}
-
-[[practice]]
-id = "{practice}"
-name = "Main Street Pediatrics"
-schedule = "demo"
-time_zone = "{zone}"
-phone = "+1 555 0100"
-
-[practice.ehr]
-kind = "fhir"
-base_url = "{base_url}"
-
-[practice.portal]
-kind = "embedded"
-registration_url = "http://127.0.0.1:{web_port}/register/{practice}"
-
-[practice.merchant]
-vendor = "instamed"
-"""
-
-_SCHEDULE = """{marker}: as the default schedule, at a pace one can watch.
-
-[[job]]
-name = "sync"
-every = "10 seconds"
-
-[[job]]
-name = "deliver"
-every = "5 seconds"
-
-[[job]]
-name = "widgets"
-every = "1 minute"
-"""
 
 
 class DemoClock:
@@ -107,6 +56,8 @@ class Demo:
     app: App
     ehr: SandboxEhr
     mailbox: Mailbox
+    portal: "SandboxPortal | None"
+    """The SCIM portal; None with the embedded one."""
     clock: DemoClock
     families: list[Family]
     """Those of the story; ``others`` are so many more that make it a practice."""
@@ -149,8 +100,10 @@ class FamilyResult:
 
 
 @contextmanager
-def running_demo(folder: Path, *, families: int, port: int = 0) -> Iterator[Demo]:
+def running_demo(folder: Path, *, families: int, port: int = 0, scim: bool = False) -> Iterator[Demo]:
     """Fills ``folder`` and runs everything inside the block; the folder stays, the servers do not.
+
+    The portal is the embedded one, or with ``scim`` a server of its own.
 
     ``families`` beyond those of the story are generated. Nothing is synced yet. Raises FatalError when the folder holds
     something that no demo wrote, when another demo runs in it, or when the port is taken.
@@ -164,14 +117,15 @@ def running_demo(folder: Path, *, families: int, port: int = 0) -> Iterator[Demo
         resources += population(others, today=today)
         ehr = SandboxEhr(resources, port=port, clock=clock)
         clock.forward(_CHARTS_ENTERED - STORY_BEGINS)
-        with ehr, Mailbox() as mailbox:
-            app = _configured(folder, ehr, mailbox, clock)
+        with ehr, Mailbox() as mailbox, _portal(scim) as portal:
+            app = configured(folder, ehr, mailbox, portal, clock)
             try:
                 yield Demo(
                     folder=folder,
                     app=app,
                     ehr=ehr,
                     mailbox=mailbox,
+                    portal=portal,
                     clock=clock,
                     families=families_told,
                     others=others,
@@ -179,6 +133,18 @@ def running_demo(folder: Path, *, families: int, port: int = 0) -> Iterator[Demo
                 )
             finally:
                 app.engine.dispose()
+
+
+@contextmanager
+def _portal(scim: bool) -> Iterator["SandboxPortal | None"]:
+    """Raises FatalError when it is wanted and not installed."""
+    if not scim:
+        yield None
+        return
+    from adapter.sandbox.portal import SandboxPortal  # what it needs is an extra, and takes a second to load
+
+    with SandboxPortal() as portal:
+        yield portal
 
 
 def family_results(demo: Demo) -> list[FamilyResult]:
@@ -229,32 +195,6 @@ def _email(row: Resource) -> str:
     return next((point["value"] for point in row["telecom"] if point["system"] == "email"), "")
 
 
-def _configured(folder: Path, ehr: SandboxEhr, mailbox: Mailbox, clock: Callable[[], datetime]) -> App:
-    path = folder / "config.toml"
-    text = _CONFIG.format(
-        marker=_MARKER,
-        path=path,
-        mail_host=mailbox.host,
-        mail_port=mailbox.port,
-        web_port=_free_port(),
-        practice=PRACTICE,
-        zone=ZONE,
-        base_url=ehr.base_url,
-    )
-    path.write_text(text, encoding="utf-8")
-    schedule = folder / "schedules" / "demo.toml"
-    schedule.parent.mkdir()
-    schedule.write_text(_SCHEDULE.format(marker=_MARKER), encoding="utf-8")
-    return build(load_settings(path), folder.resolve(), clock=clock)
-
-
-def _free_port() -> int:
-    """A port that nobody has just now; the web server takes it a moment later."""
-    with listen(0) as listener:
-        port: int = listener.getsockname()[1]
-    return port
-
-
 @contextmanager
 def _own_folder(folder: Path) -> Iterator[None]:
     """Makes the folder, or empties it of what an earlier demo left; nobody else's file is ever touched."""
@@ -263,7 +203,7 @@ def _own_folder(folder: Path) -> Iterator[None]:
         raise FatalError(f"{folder} is not a folder. Move it away, or name another one with --folder.")
     known = {"config.toml", "lock", "schedules", "var"}
     if folder.exists() and any(folder.iterdir()):
-        ours = config.is_file() and config.read_text(encoding="utf-8", errors="replace").startswith(_MARKER)
+        ours = config.is_file() and config.read_text(encoding="utf-8", errors="replace").startswith(MARKER)
         if not ours or {item.name for item in folder.iterdir()} - known:
             raise FatalError(f"{folder} holds other files. Move it away, or name another folder with --folder.")
     folder.mkdir(parents=True, exist_ok=True)

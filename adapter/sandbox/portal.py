@@ -97,9 +97,9 @@ class SandboxPortal:
         types = [ResourceType.from_resource(user), ResourceType.from_resource(HomePage)]
         models: list[Any] = [User, HomePage, *((PortalUser,) if extension else ())]
         provider = ScimProvider(models=models, resource_types=types, config=config)
-        app = BearerTokenApplication(self.storage, provider, ScimService(provider), bearer_tokens=[self.token])
+        self.app = BearerTokenApplication(self.storage, provider, ScimService(provider), bearer_tokens=[self.token])
         self._server = _Server((HOST, port), _Quiet)
-        self._server.set_app(app)
+        self._server.set_app(self.app)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     @property

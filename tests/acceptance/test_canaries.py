@@ -25,7 +25,8 @@ from adapter.jobs.sync import sync
 from adapter.jobs.work import deliver_all, run_job
 from adapter.logs import configure_logs
 from adapter.sandbox.charts import Resource
-from adapter.sandbox.demo import PRACTICE, Demo, running_demo
+from adapter.sandbox.demo import Demo, running_demo
+from adapter.sandbox.demo_files import PRACTICE
 from adapter.sandbox.families import population, story
 from adapter.schedule_files import JobName
 from adapter.store import outbox
