@@ -35,6 +35,8 @@ RELEASED = "released"
 """Why what a brake held was done after all: somebody looked at it and released it."""
 UNDONE = "undone"
 """Why something is as it was before a run: a human has taken the run back."""
+REVOKED = "revoked-by-practice"
+"""Why a chart is closed whatever the EHR says: somebody at the practice has taken it away."""
 RESTORED = "restored"
 """Why a chart that a backup has open is not opened by putting the backup back."""
 
@@ -211,6 +213,13 @@ _ALL = (
         RESTORED,
         "a backup was put back that has this chart open, and access had been taken away since it was made",
         "Sync again: everything is then read and decided anew.",
+        None,
+        GrantState.SUSPENDED,
+    ),
+    Reason(
+        REVOKED,
+        "somebody at the practice has taken this access away",
+        "If it should be given back, lift the revocation: adapter revoke --lift.",
         None,
         GrantState.SUSPENDED,
     ),

@@ -22,7 +22,7 @@ from adapter.ehr import Progress
 from adapter.jobs.deciders import Addresses, Deciders
 from adapter.jobs.decisions import Terms, braked, encode_actions, own_chart
 from adapter.jobs.spool import PlanSpool
-from adapter.store import accounts, decisions, facts, findings
+from adapter.store import accounts, decisions, facts, findings, revocations
 from adapter.store.sql import batches
 from adapter.store.stored import StoredAddress, StoredChart
 
@@ -44,6 +44,7 @@ class Decider:
         self._names: set[str] = set()
         self._nothing_found_yet = not findings.any_decided(connection, practice)
         self._answered = decisions.any_in_force(connection, practice)
+        self._revoked = {} if terms.first else revocations.in_force(connection, practice)
 
     def charts(self, refs: Sequence[str]) -> None:
         """Decides these charts and keeps the outcomes. Notes every address they have or had anything to do with.
@@ -117,7 +118,14 @@ class Decider:
         answers = self._answers([address_scope(key) for key in keys])
         return Addresses(
             [
-                StoredAddress(key, members[key], known.get(key), key in halted, answers.get(address_scope(key), []))
+                StoredAddress(
+                    key,
+                    members[key],
+                    known.get(key),
+                    key in halted,
+                    answers.get(address_scope(key), []),
+                    self._revoked.get(key, []),
+                )
                 for key in keys
             ],
             facts.stored_members_by_ref(self.connection, self.practice, resting_on),

@@ -14,6 +14,7 @@ from adapter.core.findings import Finding, account_findings, chart_findings
 from adapter.core.persons import name_key
 from adapter.core.plan import Action, plan_account
 from adapter.core.policy import Policy
+from adapter.core.revoked import withdraw
 from adapter.store.stored import (
     StoredAddress,
     StoredChart,
@@ -111,6 +112,8 @@ def plan_accounts(
         if answers and members:  # as with the charts
             decision = decide_account(address.email_key, members, answers)
             found += [finding for finding in account_findings(decision) if finding not in found]
+        if address.revoked:
+            decision = withdraw(decision, address.revoked)
         actions += plan_account(
             decision,
             address.account,

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from adapter.core.accounts import Member, decide_account
+from adapter.core.accounts import AccountDecision, Member, decide_account
 from adapter.core.decide import decide_chart, steps_of
 from adapter.core.email import email_key
 from adapter.core.explain import Explanation, Row, WelcomeView, explain_address, explain_chart, explain_contact
+from adapter.core.revoked import withdraw
 from adapter.core.state import Account, EffectState
 from adapter.jobs.practice import Clock, Practice
-from adapter.store import accounts, facts
+from adapter.store import accounts, facts, revocations
 from adapter.store import tables as t
 from adapter.store.engine import read
 
@@ -53,7 +54,7 @@ class _Explainer:
         members = facts.members_of(self.connection, self.practice.id, [key])[key]
         rows = self._rows(sorted({member.contact.patient for member in members}))
         mine = [row for row in rows if row.member.contact.email_key == key]
-        decision = decide_account(key, [row.member for row in mine]) if mine else None
+        decision = self._decided(key, mine) if mine else None
         return explain_address(who, mine, decision, account, self._welcome(account), self.now)
 
     def contact(self, ref: str) -> Explanation:
@@ -76,7 +77,7 @@ class _Explainer:
             for other in self._rows(sorted({other.contact.patient for other in members}))
             if other.member.contact.email_key == key
         ]
-        decision = decide_account(key, [other.member for other in rows])
+        decision = self._decided(key, rows)
         grant = account.grants.get(member.contact.patient) if account else None
         return explain_contact(ref, row, self.address(member.contact.email, key), grant, decision)
 
@@ -90,6 +91,10 @@ class _Explainer:
         found = accounts.by_email(self.connection, self.practice.id, sorted(self.connection.scalars(query)))
         grants = [(account.email, account.grants[ref]) for _, account in sorted(found.items())]
         return explain_chart(ref, loaded.patient, self._rows([ref]), grants)
+
+    def _decided(self, key: str, rows: Sequence[Row]) -> AccountDecision:
+        decision = decide_account(key, [row.member for row in rows])
+        return withdraw(decision, revocations.in_force(self.connection, self.practice.id).get(key, []))
 
     def _rows(self, charts: Sequence[str]) -> list[Row]:
         """Every contact on these charts, decided now."""

@@ -9,10 +9,11 @@ import sqlalchemy as sa
 from adapter.core.accounts import Member, decide_account
 from adapter.core.decide import decide_chart
 from adapter.core.facts import Authority, Contact, Role
+from adapter.core.revoked import withdraw
 from adapter.core.state import Account, Grant, GrantState
 from adapter.core.until import WIDTH, earlier
 from adapter.jobs.practice import Practice
-from adapter.store import facts
+from adapter.store import facts, revocations
 
 
 def may_reopen(
@@ -44,7 +45,8 @@ def may_reopen(
             for contact in everybody
             if contact.email_key == key or contact.ref in lost
         ]
-    dependents = decide_account(key, members).dependents if members else {}
+    revoked = revocations.in_force(connection, practice.id).get(key, [])
+    dependents = withdraw(decide_account(key, members), revoked).dependents if members else {}
     found: dict[str, Grant | str] = {}
     for grant in grants:
         dependent = dependents.get(grant.patient)

@@ -15,7 +15,7 @@ from adapter.store import basis, facts, runs
 from adapter.store.held import HeldAccount, HeldPlan
 
 RULES = "the mapping or the policy"
-TIME = "a birthday, or the beginning or end of a period"
+TIME = "a day on which an age or a period decides otherwise, or somebody's answer"
 UNDECIDED = "what the last sync has read and not decided"
 
 

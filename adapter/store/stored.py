@@ -51,3 +51,5 @@ class StoredAddress(msgspec.Struct, gc=False, array_like=True):
     """Its account waits to be moved: meanwhile every brake is on."""
     decisions: list[Decision] = []
     """What humans have answered about who uses it."""
+    revoked: list[str] = []
+    """Charts that the practice has taken away from it."""

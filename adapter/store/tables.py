@@ -11,6 +11,7 @@ from adapter.store.columns import text as _text
 from adapter.store.decision_table import decision
 from adapter.store.find_tables import find_key, find_mark
 from adapter.store.held_tables import change_count, held_account, held_plan
+from adapter.store.revocation_table import revocation
 from adapter.store.staff_tables import person, person_role, session, sign_in_attempt
 from adapter.store.vendor_tables import vendor_assertion, vendor_token
 
@@ -284,6 +285,7 @@ __all__ = [
     "person_role",
     "practice",
     "push_channel",
+    "revocation",
     "run",
     "session",
     "sighting",

@@ -21,6 +21,7 @@ COMMANDS = (
     ["portal"],
     ["release"],
     ["undo"],
+    ["revoke"],
     ["held"],
     ["register"],
     ["accounts"],

@@ -14,6 +14,7 @@ from adapter.errors import FatalError
 from adapter.jobs.frozen import Applied, Frozen, apply_frozen, freeze
 from adapter.jobs.plan_file import read_plan, write_plan
 from adapter.jobs.run import Request
+from adapter.jobs.stale import TIME
 from adapter.store import tables as t
 from adapter.store.engine import read
 from tests.edges.small_practice import SmallPractice
@@ -156,7 +157,7 @@ def test_a_birthday_in_between_makes_the_plan_stale(practice: SmallPractice) -> 
     _, frozen = planned(practice)
     practice.now = practice.now.replace(day=6)
     (one,) = applied(practice, frozen).stale
-    assert (one.account, one.moved) == ("mother1@mail.example", ("a birthday, or the beginning or end of a period",))
+    assert (one.account, one.moved) == ("mother1@mail.example", (TIME,))
 
 
 def test_what_a_brake_would_hold_is_held_when_the_plan_is_applied(engine: sa.Engine, tmp_path: Path) -> None:

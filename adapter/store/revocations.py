@@ -1,0 +1,58 @@
+"""What the practice itself has taken away, as the deciding needs it, and as it is written down."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from adapter.store import tables as t
+from adapter.store.ids import new_id
+from adapter.store.sql import batches
+
+
+def in_force(connection: sa.Connection, practice: str) -> dict[str, list[str]]:
+    """The charts that were taken away, by the address they were taken away from.
+
+    A contact that has another address by now takes what was taken away along.
+    """
+    found: dict[str, list[str]] = {}
+    rows = listing(connection, practice)
+    for row in rows:
+        found.setdefault(row["email_key"], []).append(row["patient"])
+    by_contact = {row["contact"]: row["patient"] for row in rows if row["contact"]}
+    for batch in batches(sorted(by_contact)):
+        here = sa.and_(t.contact.c.practice == practice, t.contact.c.ref.in_(batch))
+        for ref, key in connection.execute(sa.select(t.contact.c.ref, t.contact.c.email_key).where(here)):
+            if key and by_contact[ref] not in found.get(key, []):
+                found.setdefault(key, []).append(by_contact[ref])
+    return found
+
+
+def listing(connection: sa.Connection, practice: str) -> list[dict[str, Any]]:
+    """Every revocation that is in force, the oldest first."""
+    here = sa.and_(t.revocation.c.practice == practice, t.revocation.c.lifted_at.is_(None))
+    query = sa.select(t.revocation).where(here).order_by(t.revocation.c.at, t.revocation.c.id)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def add(
+    connection: sa.Connection,
+    practice: str,
+    email_key: str,
+    patient: str,
+    *,
+    contact: str | None,
+    reason: str,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Writes one down."""
+    values = {"id": new_id(), "practice": practice, "email_key": email_key, "patient": patient, "contact": contact}
+    connection.execute(sa.insert(t.revocation).values(**values, reason=reason, actor=actor, at=now))
+
+
+def lift(connection: sa.Connection, ids: Sequence[str], *, reason: str, actor: str, now: datetime) -> None:
+    """These are no longer in force."""
+    values = {"lifted_at": now, "lifted_by": actor, "lifted_reason": reason}
+    connection.execute(sa.update(t.revocation).where(t.revocation.c.id.in_(ids)).values(values))
