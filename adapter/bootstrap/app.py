@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from adapter.bootstrap.ehr import make_reader
-from adapter.bootstrap.mail import letterhead, make_mailer, make_signer
 from adapter.bootstrap.merchant import make_merchant
 from adapter.bootstrap.portal import make_portal
 from adapter.bootstrap.practice import make_practice
@@ -18,16 +18,12 @@ from adapter.core.mapping import MappingProfile
 from adapter.core.merchant import Merchant
 from adapter.core.vendors import Vendor
 from adapter.ehr import Reader
-from adapter.ehr.fhir import FhirReader
-from adapter.ehr.fhir.subscription import Subscriptions
 from adapter.errors import ConfigError, FatalError, Fault
-from adapter.jobs.letters import PracticeMail
 from adapter.jobs.practice import Practice
-from adapter.jobs.schedule import ScheduledJob, jobs_of
+from adapter.jobs.scheduled import ScheduledJob, jobs_of
 from adapter.jobs.watching import Watcher
 from adapter.mail import Mailer
 from adapter.mail.key import read_or_create_key
-from adapter.mail.signature import Signer
 from adapter.portal import Portal
 from adapter.schedule_files import load_schedule, schedule_folders
 from adapter.settings import PracticeSettings, Settings
@@ -36,10 +32,16 @@ from adapter.store.exports import untouched_since
 from adapter.store.migrations import is_new, migrate, pending
 from adapter.vendor_files import load_vendors, vendor_folders
 
+if TYPE_CHECKING:
+    from adapter.ehr.fhir.subscription import Subscriptions
+    from adapter.jobs.letters import PracticeMail
+    from adapter.mail.signature import Signer
+
 
 @dataclass(frozen=True)
 class App:
-    """Everything the start points need. Nothing is connected before it is used."""
+    """Everything the start points need. Nothing is connected before it is used, and what only some commands need is not
+    even imported before: a small sync is over in less time than all of it takes."""
 
     settings: Settings
     folder: Path
@@ -110,11 +112,14 @@ class App:
         """Who waits for each practice's runs."""
         return {one.id: Watcher(one.id, one.alerts.ping_url) for one in self.settings.practice}
 
-    def subscriptions(self, practice: PracticeSettings) -> Subscriptions | None:
+    def subscriptions(self, practice: PracticeSettings) -> "Subscriptions | None":
         """The practice's Subscriptions at its EHR; None where nothing says how the EHR could reach us.
 
         Raises ConfigError when the secret of ``[practice.push]`` cannot be had.
         """
+        from adapter.ehr.fhir import FhirReader
+        from adapter.ehr.fhir.subscription import Subscriptions
+
         push, reader = practice.push, self.practices[practice.id].reader
         if push is None or push.public_url is None or not isinstance(reader, FhirReader):
             return None
@@ -128,11 +133,15 @@ class App:
 
     def make_mailer(self) -> Mailer:
         """A way for mail to leave. It may hold a connection, so every delivery makes its own and closes it."""
+        from adapter.bootstrap.mail import make_mailer
+
         return make_mailer(self.settings.mail, self.signer)
 
     @cached_property
-    def signer(self) -> Signer:
+    def signer(self) -> "Signer":
         """Signs mail by its sender. Raises ConfigError listing every key that cannot be used."""
+        from adapter.bootstrap.mail import make_signer
+
         return make_signer(self.settings.practice)
 
     @cached_property
@@ -141,8 +150,10 @@ class App:
         return read_or_create_key(self.settings.store.key_file)
 
     @cached_property
-    def identities(self) -> dict[str, PracticeMail]:
+    def identities(self) -> "dict[str, PracticeMail]":
         """What each practice's mails say of the practice."""
+        from adapter.bootstrap.mail import letterhead
+
         return {practice.id: letterhead(practice, self.settings.mail) for practice in self.settings.practice}
 
     def _reader(self, practice: PracticeSettings, profile: MappingProfile) -> Reader:

@@ -11,14 +11,10 @@ from adapter.ehr.fhir import FhirReader
 from adapter.ehr.fhir.auth import Authorization
 from adapter.ehr.fhir.auth.basic import Basic
 from adapter.ehr.fhir.auth.bearer import Bearer
-from adapter.ehr.fhir.auth.keys import read_key
 from adapter.ehr.fhir.auth.none import NoAuthorization
-from adapter.ehr.fhir.auth.oauth import oauth
-from adapter.ehr.fhir.auth.smart import Assertion
 from adapter.ehr.fhir.bulk.making import make_bulk
 from adapter.ehr.files import FilesReader
 from adapter.errors import ConfigError, Fault
-from adapter.http.client_secret import ClientSecret
 from adapter.settings import FhirEhr, FilesEhr, PracticeSettings
 
 
@@ -95,6 +91,13 @@ def _authorization(ehr: FhirEhr, profile: MappingProfile, clock: Callable[[], da
         return Bearer(token)
     if ehr.auth == "basic" and ehr.username and (password := ehr.password):
         return Basic(ehr.username, password)
+    if ehr.auth not in ("smart", "client_secret"):
+        return NoAuthorization()
+    from adapter.ehr.fhir.auth.keys import read_key  # cryptography, which only these need
+    from adapter.ehr.fhir.auth.oauth import oauth
+    from adapter.ehr.fhir.auth.smart import Assertion
+    from adapter.http.client_secret import ClientSecret
+
     login: Assertion | ClientSecret
     if ehr.auth == "smart" and ehr.client_id and ehr.private_key_file:
         key = read_key(ehr.private_key_file, key_id=ehr.key_id, algorithm=ehr.algorithm)

@@ -4,7 +4,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import FrameType
 from typing import NamedTuple
@@ -14,22 +13,14 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
+from adapter.jobs.scheduled import ScheduledJob
 from adapter.logs import Event, get_logger
-from adapter.schedule_files import Entry, JobName, Schedule
+from adapter.schedule_files import Entry, JobName
 
 RunJob = Callable[[str, JobName], None]
 """``run_job(practice, job)`` does one job of one practice; what it raises is logged by its class."""
 
 _GRID = datetime(2000, 1, 1, tzinfo=UTC)  # intervals count from here, so that a restart does not shift them
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScheduledJob:
-    """One job of one practice; ``zone`` is the time zone its times of day are in."""
-
-    practice: str
-    entry: Entry
-    zone: ZoneInfo
 
 
 class NextTime(NamedTuple):
@@ -38,12 +29,6 @@ class NextTime(NamedTuple):
     practice: str
     job: JobName
     at: datetime
-
-
-def jobs_of(practice: str, schedule: Schedule, *, time_zone: str) -> list[ScheduledJob]:
-    """The jobs of one practice; ``time_zone`` is the practice's own, for a schedule that names none."""
-    zone = ZoneInfo(schedule.time_zone or time_zone)
-    return [ScheduledJob(practice=practice, entry=entry, zone=zone) for entry in schedule.entries]
 
 
 def next_times(jobs: Iterable[ScheduledJob], now: datetime) -> list[NextTime]:

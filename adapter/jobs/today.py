@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from adapter.core.merchant import Merchant
 from adapter.core.state import EffectKind, EffectState, GrantState
 from adapter.jobs.pages import status as widget_status
-from adapter.jobs.schedule import NextTime, ScheduledJob, next_times
+from adapter.jobs.schedule import NextTime, next_times
+from adapter.jobs.scheduled import ScheduledJob
 from adapter.schedule_files import JobName
 from adapter.store import findings, health, runs
 from adapter.store import tables as t

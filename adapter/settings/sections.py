@@ -41,7 +41,8 @@ Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z
 class Section(BaseModel):
     """A table of config.toml: unknown keys are faults, values do not change after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Built when first used: what is inside another section is built with that one, and not twice.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class SecretSection(Section):

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from adapter.jobs.schedule import JobScheduler, ScheduledJob, jobs_of, next_times
+from adapter.jobs.schedule import JobScheduler, next_times
+from adapter.jobs.scheduled import ScheduledJob, jobs_of
 from adapter.schedule_files import Entry, JobName, Schedule, load_schedule, schedule_folders
 
 NEW_YORK = ZoneInfo("America/New_York")
