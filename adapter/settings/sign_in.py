@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr, model_validator
 from adapter.errors import ConfigError, Fault
 from adapter.settings.sections import SecretSection, WebUrl
 
-Word = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[!-~]+$")]
+Word = Annotated[str, Field(min_length=1, max_length=4000, pattern=r"^[!-~]+$")]
 """Printable, without blanks."""
 
 _NEEDED = {

@@ -17,6 +17,7 @@ from adapter.ehr.fhir.strategies import Records, Strategy, Way
 from adapter.ehr.fhir.strategies.choosing import SEARCHING, choose
 from adapter.ehr.fhir.strategies.patient_contact import with_contacts
 from adapter.ehr.fhir.strategies.source import Source
+from adapter.errors import SourceError
 
 _BOTH = ("Patient", "RelatedPerson")
 _GUIDE = "hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data"
@@ -54,11 +55,11 @@ class Bulk:
             try:
                 export = self._prepare(source, paths, kinds, since, progress)
             except Refused as refused:
-                if self.alone:
+                if self.alone or not _searchable(source):
                     raise
                 yield from self._instead(source, str(refused), result, progress)
                 return
-            if export.problems and not self.alone:
+            if export.problems and not self.alone and _searchable(source):
                 export.call_off()
                 yield from self._instead(source, export.problems[0], result, progress)
                 return
@@ -87,11 +88,19 @@ class Bulk:
 
     def _instead(self, source: Source, why: str, result: ReadResult, progress: Progress) -> Records:
         """Everything by searches, after an export that was refused or is not everything."""
-        usable(source.capability, source.rules)
         choice = choose(source, self.searching, {})
         result.full = True
         result.strategy = f"{choice}, instead of a Bulk Data export: {why}"
         yield from choice.way.read(result, progress)
+
+
+def _searchable(source: Source) -> bool:
+    """Whether there is a search to fall back on; of an EHR that has exports only, what went wrong there is the news."""
+    try:
+        usable(source.capability, source.rules)
+    except SourceError:
+        return False
+    return True
 
 
 def _judged(source: Source, export: Export, kinds: tuple[str, ...], since: datetime | None) -> Export:

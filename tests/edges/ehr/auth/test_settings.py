@@ -57,6 +57,14 @@ def test_what_is_wrong_is_named_with_its_key(tmp_path: Path, lines: str, says: s
     assert "canary" not in fault
 
 
+def test_a_client_id_may_be_as_long_as_a_token(tmp_path: Path) -> None:
+    """The SMART reference server hands out client ids that hold the whole registration, of a thousand characters."""
+    settings = load_settings(
+        write(tmp_path, f'auth = "client_secret"\nclient_id = "{"x" * 3000}"\nclient_secret_env = "X"')
+    )
+    assert len(settings.practice[0].ehr.client_id or "") == 3000  # type: ignore[union-attr]
+
+
 def test_a_base_url_with_a_user_name_is_refused(tmp_path: Path) -> None:
     [fault] = faults(write(tmp_path, "", base="https://canary:canary@ehr.example/fhir"))
     assert "base_url: must be a plain address, without a user name" in fault

@@ -203,4 +203,5 @@ def test_an_ehr_that_can_only_export_and_refuses_says_so(bench: Bench, server: B
     server.fault("metadata", lambda reply: reply.json["rest"][0].update(resource=[]))
     server.levels = ("system",)
     server.fault("kickoff", status(403))
-    assert "does not offer a search of Patient" in bench.read(alone=False).problem
+    problem = bench.read(alone=False).problem
+    assert problem.startswith("GET $export: answered 403") and "Bulk Data access" in problem

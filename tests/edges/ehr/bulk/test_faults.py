@@ -150,3 +150,21 @@ def test_an_ehr_without_since_is_read_incompletely_rather_than_wrongly(bench: Be
     assert "answered 400" in read.problem
     instead = bench.read(marks=MARKS, alone=False)
     assert (instead.result.complete, instead.result.full) == (True, True)
+
+
+def only_exports(server: BulkServer) -> None:
+    """The EHR offers no search at all, as the SMART reference server does not."""
+
+    def unsearchable(reply: Reply) -> None:
+        for entry in reply.json["rest"][0]["resource"]:
+            entry["interaction"] = [{"code": "read"}]
+
+    server.fault("metadata", unsearchable)
+
+
+def test_a_partial_export_is_read_as_one_where_there_is_no_search(bench: Bench, server: BulkServer) -> None:
+    only_exports(server)
+    remarks(server, "error")
+    read = bench.read(alone=False)
+    assert read.problem == "The export is not complete: the EHR reports error: incomplete."
+    assert read.refs == refs_of(families()) and read.result.marks == {}
