@@ -102,10 +102,11 @@ class App:
     @cached_property
     def portals(self) -> dict[str, Portal]:
         """Every practice's portal."""
-        return {
-            practice.id: make_portal(practice, own=lambda: self.engine, clock=self.clock)
-            for practice in self.settings.practice
-        }
+        return {practice.id: self.portal_for(practice, practice.id) for practice in self.settings.practice}
+
+    def portal_for(self, practice: PracticeSettings, name: str) -> Portal:
+        """The practice's portal, with accounts of its own for another name: to try it without meeting anybody."""
+        return make_portal(practice.portal, practice=name, own=lambda: self.engine, clock=self.clock)
 
     @cached_property
     def watchers(self) -> dict[str, Watcher]:

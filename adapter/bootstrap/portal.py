@@ -16,23 +16,27 @@ from adapter.portal.scim import ScimPortal
 from adapter.portal.sign_in import ClientCredentials, FixedToken, SignIn
 from adapter.portal.wire import Wire
 from adapter.settings import EmbeddedPortal as EmbeddedSettings
-from adapter.settings import PracticeSettings
 from adapter.settings import ScimPortal as ScimSettings
 from adapter.store.engine import make_engine
 
 SCIM = "application/scim+json"
 
 
-def make_portal(practice: PracticeSettings, *, own: Callable[[], sa.Engine], clock: Callable[[], datetime]) -> Portal:
-    """The practice's portal; ``own`` gives the adapter's database, in which the embedded one may keep its tables.
+def make_portal(
+    portal: EmbeddedSettings | ScimSettings,
+    *,
+    practice: str,
+    own: Callable[[], sa.Engine],
+    clock: Callable[[], datetime],
+) -> Portal:
+    """A practice's portal; ``own`` gives the adapter's database, in which the embedded one may keep its tables.
 
     Raises ConfigError when a secret cannot be had.
     """
-    portal = practice.portal
     if isinstance(portal, EmbeddedSettings):
         engine = make_engine(portal.store_url.get_secret_value()) if portal.store_url else own()
         minutes = portal.show_after_minutes
-        return EmbeddedPortal(engine, practice=practice.id, show_after_minutes=minutes, now=clock)
+        return EmbeddedPortal(engine, practice=practice, show_after_minutes=minutes, now=clock)
     session = make_session(portal.concurrency)
     wire = Wire(
         portal.base_url,
@@ -42,7 +46,7 @@ def make_portal(practice: PracticeSettings, *, own: Callable[[], sa.Engine], clo
         media=SCIM,
         clock=clock,
     )
-    return ScimPortal(wire, practice=practice.id, concurrency=portal.concurrency)
+    return ScimPortal(wire, practice=practice, concurrency=portal.concurrency)
 
 
 def _sign_in(portal: ScimSettings, session: requests.Session, clock: Callable[[], datetime]) -> SignIn:

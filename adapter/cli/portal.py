@@ -9,6 +9,7 @@ from adapter.cli.base import DONE, FAILED, HELD, Json, PracticeId, app, chosen, 
 group = typer.Typer(no_args_is_help=True)
 app.add_typer(group, name="portal", rich_help_panel="Operate")
 
+_SHOWN = 50
 _KINDS = {
     "portal-extra": ("opened more than was decided", "opened more than was decided"),
     "portal-orphan": ("was nobody's", "were nobody's"),
@@ -19,7 +20,7 @@ _KINDS = {
 
 @group.callback()
 def portal() -> None:
-    """Look into the portal: compare it with what was decided."""
+    """Look into the portal: compare it with what was decided, try it, adopt what was there before."""
 
 
 @group.command()
@@ -43,6 +44,120 @@ def compare(
         for report in reports:
             show_comparison(report)
     return FAILED if any(report["problems"] for report in reports) else max(_ending(report) for report in reports)
+
+
+@group.command()
+def check(
+    context: typer.Context,
+    url: Annotated[
+        str | None, typer.Argument(help="A SCIM portal's base address; the configured portals when left out.")
+    ] = None,
+    token_env: Annotated[
+        str | None,
+        typer.Option("--token-env", help="With URL: the environment variable with its token.", metavar="NAME"),
+    ] = None,
+    practice: PracticeId = None,
+    json: Json = False,
+) -> int:
+    """Try a portal: make accounts, change, revoke, read back and remove them; a line for each requirement."""
+    from datetime import UTC, datetime
+
+    from adapter.jobs.conformance import MARK, check_portal
+
+    if url is not None:
+        portals = {url: _portal_at(url, token_env)}
+    else:
+        built = load(context)
+        wanted = chosen(built, practice)
+        chosen_ones = [one for one in built.settings.practice if one.id in wanted]
+        portals = {one.id: built.portal_for(one, MARK) for one in chosen_ones}
+    reports: list[dict[str, Any]] = []
+    for name, tried in portals.items():
+        results: list[dict[str, Any]] = []
+        for one in check_portal(tried, datetime.now(UTC)):
+            results.append({"requirement": one.name, "ok": one.ok, "detail": one.detail})
+            if not json:
+                out.print(f"{'ok  ' if one.ok else 'FAIL'} {one.name}", style="" if one.ok else "red", markup=False)
+                if one.detail:
+                    out.print(f"     {one.detail}", markup=False)
+        reports.append({"portal": name, "requirements": results})
+    if json:
+        print_json(reports[0] if len(reports) == 1 else reports)
+    return DONE if all(one["ok"] for report in reports for one in report["requirements"]) else FAILED
+
+
+def _portal_at(url: str, token_env: str | None) -> Any:
+    """A SCIM portal that no configuration names. Raises ConfigError for an address or token that cannot be used."""
+    from datetime import UTC, datetime
+
+    from pydantic import ValidationError
+
+    from adapter.bootstrap.portal import make_portal
+    from adapter.errors import ConfigError
+    from adapter.jobs.conformance import MARK
+    from adapter.settings import ScimPortal
+    from adapter.settings.load import faults_of
+
+    auth = "bearer" if token_env else "none"
+    try:
+        settings = ScimPortal.model_validate({"kind": "scim", "base_url": url, "auth": auth, "token_env": token_env})
+    except ValidationError as error:
+        raise ConfigError(faults_of(error, file="command line")) from None
+    return make_portal(settings, practice=MARK, own=_no_database, clock=lambda: datetime.now(UTC))
+
+
+def _no_database() -> Any:
+    raise AssertionError("a SCIM portal keeps nothing here")
+
+
+@group.command()
+def adopt(
+    context: typer.Context,
+    practice: PracticeId = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show whose accounts they are.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: Json = False,
+) -> int:
+    """Link accounts that the portal had before, where it is sure whose they are; nobody loses access by it."""
+    from adapter.bootstrap import actor
+    from adapter.jobs.adopt import Match, match_strangers
+    from adapter.jobs.adopt import adopt as link
+
+    built = load(context)
+    names = chosen(built, practice)
+    left = 0
+    reports = []
+    for name in names:
+        portal_ = built.portals[name]
+        found = match_strangers(built.engine, practice=name, portal=portal_, now=built.clock)
+        counts = {str(kind): sum(one.match is kind for one in found) for kind in Match}
+        left += counts[Match.AMBIGUOUS]
+        rows = [{"account": one.email, "match": str(one.match), "why": one.why} for one in found]
+        linked = 0
+        if not json:
+            _show_matches(name, counts, rows)
+        if counts[Match.EXACT] and not dry_run and (yes or typer.confirm("Link those that are exact?", err=True)):
+            linked = link(
+                built.engine, practice=name, portal=portal_, adoptions=found, now=built.clock(), actor=actor()
+            )
+        reports.append({"practice": name, **counts, "linked": linked, "accounts": rows})
+    if json:
+        print_json(reports[0] if len(reports) == 1 else reports)
+    elif any(report["linked"] for report in reports):
+        out.print("Linked. `adapter deliver` brings them up to date; the service does within a minute.", markup=False)
+    return HELD if left else DONE
+
+
+def _show_matches(practice: str, counts: dict[str, int], rows: list[dict[str, str]]) -> None:
+    told = words(
+        counts, {"exact": ("exact", "exact"), "ambiguous": ("ambiguous",) * 2, "unmatched": ("unmatched",) * 2}
+    )
+    out.print(f"{practice}: accounts in the portal that the adapter did not make: {told}.", markup=False)
+    for row in rows[:_SHOWN]:
+        why = f": {row['why']}" if row["why"] else ""
+        out.print(f"  {row['match']:<10} {row['account']}{why}", markup=False)
+    if len(rows) > _SHOWN:
+        out.print(f"  and {len(rows) - _SHOWN:,} more; --json lists them all", markup=False)
 
 
 def _ending(report: dict[str, Any]) -> int:

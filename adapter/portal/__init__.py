@@ -7,13 +7,13 @@ Each kind of portal is a folder beside this file, with the same file names: docs
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from adapter.core.portal import PortalAccount, PortalDependent
 from adapter.core.widget import Widget
 from adapter.errors import DeliveryError
 
-__all__ = ["HomePage", "Offers", "Portal", "PortalAccount", "PortalDependent"]
+__all__ = ["HomePage", "Offers", "Portal", "PortalAccount", "PortalDependent", "Stranger"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +28,15 @@ class Offers:
     """It takes many accounts in one request."""
     until: bool = False
     """It closes a chart by itself at the moment that came with it."""
+    strangers: bool = False
+    """It may have accounts that the adapter did not make."""
+
+
+class Stranger(NamedTuple):
+    """An account that the adapter did not make. ``handle`` is the portal's own id of it; the account has no key."""
+
+    handle: str
+    account: PortalAccount
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +87,21 @@ class Portal(Protocol):
 
     def accounts(self) -> Iterator[PortalAccount]:
         """Every account of the practice. Read page by page; ends early only by raising."""
+        ...
+
+    def strangers(self) -> Iterator[Stranger]:
+        """Every account that no adapter has made; nothing, where there can be none."""
+        ...
+
+    def adopt(self, handle: str, key: str) -> None:
+        """From now on this stranger is the account of that key; nothing else of it changes.
+
+        Raises DeliveryError when it is not a stranger any more.
+        """
+        ...
+
+    def remove(self, key: str) -> None:
+        """The account is gone, as if it never was: for accounts that were made to try the portal."""
         ...
 
     def kept(self, account: PortalAccount) -> PortalAccount:

@@ -12,7 +12,7 @@ from adapter.core.policy import Access
 from adapter.core.portal import opened
 from adapter.core.widget import OWN, Widget, pages_for, widget_from_json, widget_json
 from adapter.errors import DeliveryError, RetriableError
-from adapter.portal import HomePage, Offers, PortalAccount
+from adapter.portal import HomePage, Offers, PortalAccount, Stranger
 from adapter.portal.embedded import records
 from adapter.portal.embedded.records import from_row, stamp, to_row
 
@@ -98,6 +98,20 @@ class EmbeddedPortal:
                 return
             yield from page
             after = page[-1].email, page[-1].key
+
+    def strangers(self) -> Iterator[Stranger]:
+        """See ``Portal.strangers``: nobody else makes accounts here."""
+        yield from ()
+
+    def adopt(self, handle: str, key: str) -> None:
+        """See ``Portal.adopt``."""
+        raise DeliveryError("The embedded portal has no accounts of others.", permanent=True)
+
+    def remove(self, key: str) -> None:
+        """See ``Portal.remove``."""
+        here = sa.and_(records.account.c.practice == self._practice, records.account.c.key == key)
+        with self._begin() as connection:
+            connection.execute(sa.delete(records.account).where(here))
 
     def kept(self, account: PortalAccount) -> PortalAccount:
         """See ``Portal.kept``: everything but the language."""

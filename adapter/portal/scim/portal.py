@@ -7,9 +7,10 @@ from typing import Any
 
 from adapter.core.portal import PortalAccount
 from adapter.errors import DeliveryError, RetriableError
-from adapter.portal import HomePage, Offers
+from adapter.portal import HomePage, Offers, Stranger
 from adapter.portal.scim.bulk import create_in_bulk
 from adapter.portal.scim.records import (
+    USER,
     external_id,
     from_user,
     home_from_resource,
@@ -22,6 +23,7 @@ from adapter.portal.scim.records import (
     to_user,
 )
 from adapter.portal.scim.service import Service, discover
+from adapter.portal.scim.users import Users, quoted
 from adapter.portal.side_by_side import put_all
 from adapter.portal.wire import Answer, Wire
 from adapter.portal.words import scrubbed
@@ -48,12 +50,20 @@ class ScimPortal:
         """What the service offers; asked once. Raises as ``discover`` does."""
         return discover(self._wire)
 
+    @cached_property
+    def _users(self) -> Users:
+        return Users(self._wire, self.service, self._practice)
+
     @property
     def offers(self) -> Offers:
         """See ``Portal.offers``."""
         service = self.service
         return Offers(
-            registration=service.registration, home_page=bool(service.home), bulk=bool(service.bulk), until=True
+            registration=service.registration,
+            home_page=bool(service.home),
+            bulk=bool(service.bulk),
+            until=True,
+            strangers=True,
         )
 
     def put_accounts(
@@ -69,7 +79,7 @@ class ScimPortal:
 
     def _put(self, account: PortalAccount, *, new: bool) -> None:
         wanted = to_user(self._practice, account)
-        found = None if new else self._find(account.key)
+        found = None if new else self._users.find(account.key)
         answer = None
         for _ in range(_AGAIN):
             answer = self._change(found, wanted) if found else self._wire.ask("POST", self.service.users, wanted)
@@ -78,7 +88,7 @@ class ScimPortal:
             if answer.status not in _CHANGED:
                 raise _refusal(answer, account)
             # Somebody was faster, or it changed or went away since it was read: read again, then decide again.
-            found = self._find(account.key)
+            found = self._users.find(account.key)
             if answer.status == 409:
                 self._refuse_collision(account, mine=found.get("id") if found else None)
         assert answer is not None
@@ -94,18 +104,18 @@ class ScimPortal:
         version = found.get("meta", {}).get("version") if isinstance(found.get("meta"), dict) else None
         headers = {"If-Match": version} if self.service.etag and isinstance(version, str) else {}
         if self.service.patch:
-            return self._wire.ask("PATCH", self._path(found), patch_of(wanted), headers=headers)
-        return self._wire.ask("PUT", self._path(found), merged(found, wanted), headers=headers)
+            return self._wire.ask("PATCH", self._users.path(found), patch_of(wanted), headers=headers)
+        return self._wire.ask("PUT", self._users.path(found), merged(found, wanted), headers=headers)
 
     def _refuse_collision(self, account: PortalAccount, *, mine: Any) -> None:
         """Raises when another User has the address: it is not ours to take, whoever made it."""
-        others = self._search(f"userName eq {_quoted(account.email)}")
+        others = self._users.search(f"userName eq {quoted(account.email)}")
         if any(one.get("id") != mine for one in others if _same(one.get("userName"), account.email)):
             raise DeliveryError(_TAKEN, permanent=True, code=COLLISION)
 
     def shut(self, key: str) -> None:
         """See ``Portal.shut``."""
-        found = self._find(key)
+        found = self._users.find(key)
         if found is None:
             return
         nothing = PortalAccount(key, str(found.get("userName", "")), "", False, "closed")
@@ -121,7 +131,7 @@ class ScimPortal:
         found: dict[str, PortalAccount] = {}
 
         def look(account: PortalAccount) -> None:
-            user = self._find(account.key)
+            user = self._users.find(account.key)
             if user is not None:
                 found[account.key] = from_user(account.key, user)
 
@@ -132,11 +142,32 @@ class ScimPortal:
 
     def accounts(self) -> Iterator[PortalAccount]:
         """See ``Portal.accounts``: page by page, each User once."""
-        mine = f"externalId sw {_quoted(external_id(self._practice, ''))}"
-        for user in self._walk(mine if self.service.filter else ""):
+        mine = f"externalId sw {quoted(external_id(self._practice, ''))}"
+        for user in self._users.walk(mine if self.service.filter else ""):
             key = key_of(self._practice, user)
             if key is not None:
                 yield from_user(key, user)
+
+    def strangers(self) -> Iterator[Stranger]:
+        """See ``Portal.strangers``: Users without an externalId."""
+        for user in self._users.walk(""):
+            if not user.get("externalId") and isinstance(user.get("id"), str):
+                yield Stranger(user["id"], from_user("", user))
+
+    def adopt(self, handle: str, key: str) -> None:
+        """See ``Portal.adopt``."""
+        answer = self._wire.ask("GET", self._users.path({"id": handle}))
+        if not answer.ok or answer.value.get("externalId"):
+            raise DeliveryError("The account in the portal is gone, or somebody else's by now.", permanent=True)
+        changed = self._change(answer.value, {"schemas": [USER], "externalId": external_id(self._practice, key)})
+        if not changed.ok:
+            raise DeliveryError(f"The portal does not let the account be adopted ({changed.status}).", permanent=True)
+
+    def remove(self, key: str) -> None:
+        """See ``Portal.remove``."""
+        found = self._users.find(key)
+        if found is not None:
+            self._wire.ask("DELETE", self._users.path(found))
 
     def kept(self, account: PortalAccount) -> PortalAccount:
         """See ``Portal.kept``."""
@@ -161,7 +192,7 @@ class ScimPortal:
 
     def _home(self, organization: str) -> dict[str, Any] | None:
         external = home_id(self._practice, organization)
-        found = self._search(f"externalId eq {_quoted(external)}", self.service.home)
+        found = self._users.search(f"externalId eq {quoted(external)}", self.service.home)
         return next((one for one in found if one.get("externalId") == external and one.get("id")), None)
 
     def trust_clock(self, now: datetime) -> None:
@@ -176,54 +207,6 @@ class ScimPortal:
         able = [name for name in ("patch", "etag", "filter", "bulk", "home", "registration") if getattr(service, name)]
         return f"The SCIM portal answers; it offers {', '.join(able) or 'nothing beyond accounts'}."
 
-    def _find(self, key: str) -> dict[str, Any] | None:
-        """Our User of this key. Of several, the one that is active: the others are found by the comparison."""
-        external = external_id(self._practice, key)
-        found = [one for one in self._search(f"externalId eq {_quoted(external)}") if one.get("externalId") == external]
-        return min(found, key=lambda one: one.get("active") is not True) if found else None
-
-    def _search(self, condition: str, path: str = "") -> list[dict[str, Any]]:
-        if self.service.filter:
-            answer = self._wire.ask("GET", path or self.service.users, params={"filter": condition})
-            return _page(answer)[0]
-        return list(self._walk("", path))
-
-    def _walk(self, condition: str, path: str = "") -> Iterator[dict[str, Any]]:
-        """Every resource, by pages of what the service allows (RFC 7644 §3.4.2.4)."""
-        seen: set[str] = set()
-        start = 1
-        while True:
-            params = {"startIndex": str(start), "count": str(self.service.page)}
-            params |= {"filter": condition} if condition else {}
-            rows, total = _page(self._wire.ask("GET", path or self.service.users, params=params))
-            fresh = [one for one in rows if isinstance(one.get("id"), str) and one["id"] not in seen]
-            yield from fresh
-            seen.update(one["id"] for one in fresh)
-            start += len(rows)
-            if start > total:
-                return
-            if not fresh:
-                raise RetriableError("The portal's list of Users ends before its end.")
-
-    def _path(self, found: Mapping[str, Any]) -> str:
-        identity = found.get("id")
-        if not isinstance(identity, str) or not identity or not set(identity) <= _ID:
-            raise DeliveryError("The portal's id of the account cannot be used in an address.", permanent=True)
-        return f"{self.service.users}/{identity}"
-
-
-_ID = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~@:+")
-
-
-def _page(answer: Answer) -> tuple[list[dict[str, Any]], int]:
-    """The rows of a list, and how many there are in all. Raises RetriableError when it is none."""
-    if not answer.ok:
-        raise RetriableError(f"The portal does not answer a search ({answer.status}).")
-    rows, total = answer.value.get("Resources", []), answer.value.get("totalResults")
-    if not isinstance(rows, list) or not isinstance(total, int) or not all(isinstance(one, dict) for one in rows):
-        raise RetriableError("The portal's answer to a search is not a list of SCIM.")
-    return rows, total
-
 
 def _refusal(answer: Answer, account: PortalAccount) -> DeliveryError:
     words = scrubbed(answer.value.get("detail"), account)
@@ -233,9 +216,3 @@ def _refusal(answer: Answer, account: PortalAccount) -> DeliveryError:
 def _same(a: Any, b: str) -> bool:
     """A user name is compared without regard to case (RFC 7643 §4.1.1)."""
     return isinstance(a, str) and a.casefold() == b.casefold()
-
-
-def _quoted(text: str) -> str:
-    """A string in a filter (RFC 7644 §3.4.2.2: JSON)."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'

@@ -51,16 +51,17 @@ def to_user(practice: str, account: PortalAccount) -> dict[str, Any]:
 def merged(current: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
     """What replaces a User: what the portal has, with ours in place of what we say. So a PUT takes nothing else."""
     own = {key: value for key, value in current.items() if key not in ("id", "meta", "groups", "password")}
-    extension = {**own.get(EXTENSION, {}), **wanted[EXTENSION]}
+    extension = {**own.get(EXTENSION, {}), **wanted.get(EXTENSION, {})}
     others = [one for one in own.get("schemas", []) if one not in wanted["schemas"]]
-    return {**own, **wanted, EXTENSION: extension, "schemas": [*wanted["schemas"], *others]}
+    both = {**own, **wanted, "schemas": [*wanted["schemas"], *others]}
+    return both | {EXTENSION: extension} if extension else both
 
 
 def patch_of(wanted: Mapping[str, Any]) -> dict[str, Any]:
     """The same as a PATCH (RFC 7644 §3.5.2): replaces ours, attribute by attribute, and nothing else."""
     plain = {key: value for key, value in wanted.items() if key not in ("schemas", EXTENSION)}
     operations = [{"op": "replace", "path": key, "value": value} for key, value in plain.items()]
-    for key, value in wanted[EXTENSION].items():
+    for key, value in wanted.get(EXTENSION, {}).items():
         path = f"{EXTENSION}:{key}"
         empty = value == []
         operations.append({"op": "remove", "path": path} if empty else {"op": "replace", "path": path, "value": value})

@@ -137,6 +137,7 @@ def test_a_large_portal_is_read_page_by_page(portal: ScimPortal, monkeypatch: py
     portal.put_accounts(people, new={one.key for one in people})
     service = portal.service
     monkeypatch.setitem(portal.__dict__, "service", type(service)(**(vars(service) | {"page": 7})))
+    monkeypatch.delitem(portal.__dict__, "_users", raising=False)
     assert sorted(one.key for one in portal.accounts()) == sorted(one.key for one in people)
 
 
