@@ -52,7 +52,7 @@ HOLDS = frozenset({"role-unknown", "role-not-allowed", "shared-email"})
 OPENS = frozenset({Answer.APPROVE, Answer.SAME_PERSON})
 """The answers that can open a chart."""
 _ALWAYS_SHOWN = frozenset({"internal-error", BRAKE_ON})
-_ABOUT_A_MAILBOX = frozenset({Answer.SAME_PERSON, Answer.DIFFERENT_PEOPLE})
+ABOUT_A_MAILBOX = frozenset({Answer.SAME_PERSON, Answer.DIFFERENT_PEOPLE})
 
 
 def answers_to(code: str, scope: str) -> tuple[Answer, ...]:
@@ -66,7 +66,7 @@ def answers_to(code: str, scope: str) -> tuple[Answer, ...]:
 
 def about_everybody(answer: Answer) -> bool:
     """Whether the answer is about the people at an address, and so about every chart that is held for them."""
-    return answer in _ABOUT_A_MAILBOX
+    return answer in ABOUT_A_MAILBOX
 
 
 def contact_facts(contact: Contact, patient: Patient | None, access: Access) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from adapter.core.answers import Answer, about_everybody, answers_to
+from adapter.core.answers import OPENS, Answer, Decision, about_everybody, answers_to
 from adapter.core.brakes import Brake
 from adapter.core.dates import ends_at
 from adapter.core.findings import address_scope
@@ -20,6 +20,7 @@ from adapter.jobs.deciders import Here
 from adapter.jobs.deciding import Decider
 from adapter.jobs.decisions import Terms
 from adapter.jobs.practice import Clock, Practice
+from adapter.jobs.run import CLOCK_SLACK
 from adapter.jobs.spool import PlanSpool
 from adapter.store import accounts, decisions, facts, findings, held, runs
 from adapter.store.apply import Applier
@@ -68,14 +69,15 @@ def decide(
     """
     reason = _reason(reason)
     with turn(engine, practice.id) as connection:
-        now = _now(connection, practice, clock)
-        expires = _expiry(until, now)
+        moment = _Moment(connection, practice, clock)
+        now, expires = moment.now, _expiry(until, moment.now)
         rows = _checked(connection, practice, ids, answer)
+        taken_back = _end_what_was_said_of_everybody(connection, practice, rows, answer, actor, now)
         said: dict[str, Any] = {"reason": reason, "last_day": until, "until": expires, "actor": actor, "now": now}
         matters = [decisions.give(connection, practice.id, row, answer, **said) for row in rows]
-        if not any(matters):
+        if not any([taken_back, *matters]):
             return Decided(practice=practice.id, findings=[row["id"] for row in rows])
-        return _act(connection, practice, rows, actor, now)
+        return _act(connection, practice, rows, actor, moment)
 
 
 def withdraw(
@@ -84,20 +86,52 @@ def withdraw(
     """Takes back the answers to these findings: it is as if nobody had answered. Raises like ``decide``."""
     reason = _reason(reason)
     with turn(engine, practice.id) as connection:
-        now = _now(connection, practice, clock)
+        moment = _Moment(connection, practice, clock)
         rows = _known(connection, practice, ids)
         answered = decisions.in_force(connection, practice.id, [row["scope"] for row in rows])
-        given = {one.finding: one for those in answered.values() for one in those}
-        faults = [f"Finding {row['id']} has no answer in force." for row in rows if row["id"] not in given]
+        given = {row["id"]: _given(row, answered.get(row["scope"], [])) for row in rows}
+        faults = [f"Finding {id_} has no answer in force." for id_, one in given.items() if one is None]
         if faults:
             raise FatalError("\n".join(faults))
         rows = [
             other
             for row in rows
-            for other in (_siblings(connection, row) if about_everybody(given[row["id"]].answer) else [row])
+            for other in (_siblings(connection, row) if _of_everybody(given[row["id"]]) else [row])
         ]
-        decisions.withdraw(connection, practice.id, [row["id"] for row in rows], reason=reason, actor=actor, now=now)
-        return _act(connection, practice, rows, actor, now, narrows=True)
+        decisions.withdraw(
+            connection, practice.id, [row["id"] for row in rows], reason=reason, actor=actor, now=moment.now
+        )
+        return _act(connection, practice, rows, actor, moment, narrows=True)
+
+
+def _given(row: dict[str, Any], answers: Sequence[Decision]) -> Decision | None:
+    """The answer in force to a finding: its own, or what was said of everybody at its address."""
+    own = [one for one in answers if one.finding == row["id"]]
+    return next(iter([*own, *(one for one in answers if _of_everybody(one))]), None)
+
+
+def _of_everybody(one: Decision | None) -> bool:
+    return one is not None and about_everybody(one.answer)
+
+
+def _end_what_was_said_of_everybody(
+    connection: sa.Connection,
+    practice: Practice,
+    rows: Sequence[dict[str, Any]],
+    answer: Answer,
+    actor: str,
+    now: datetime,
+) -> bool:
+    """The latest answer counts: one about a single chart takes back what was said about the people at its address.
+
+    Returns whether that may matter for access.
+    """
+    if about_everybody(answer):
+        return False
+    answered = decisions.in_force(connection, practice.id, [row["scope"] for row in rows])
+    old = [one for answers in answered.values() for one in answers if _of_everybody(one)]
+    decisions.end(connection, practice.id, old, "replaced", now, actor=actor)
+    return any(one.answer in OPENS for one in old)
 
 
 def _checked(connection: sa.Connection, practice: Practice, ids: Sequence[str], answer: Answer) -> list[dict[str, Any]]:
@@ -145,7 +179,7 @@ def _act(
     practice: Practice,
     rows: Sequence[dict[str, Any]],
     actor: str,
-    now: datetime,
+    moment: "_Moment",
     *,
     narrows: bool = False,
 ) -> Decided:
@@ -154,13 +188,14 @@ def _act(
     Nothing is opened while something that was read is undecided, or while a brake holds changes of the same family: an
     answer to one finding releases nothing else. Taking an answer back (``narrows``) takes away all the same.
     """
+    now, clock_is_back = moment.now, moment.clock_is_back
     state = runs.practice_state(connection, practice.id)
     unread = facts.any_changed(connection, practice.id, since=state.decided_run)
     terms = Terms(
         policy=practice.policy,
         now=now,
         hold_welcome=practice.policy.hold_first_welcome and state.released_at is None,
-        only_restrict=unread or practice.differs_from(state.rules_hash),
+        only_restrict=unread or practice.differs_from(state.rules_hash) or clock_is_back,
         first=not accounts.any_account(connection, practice.id),
     )
     charts = decisions.charts_of(connection, practice.id, map(_Row, rows))
@@ -199,11 +234,14 @@ class _Row:
         self.email = row["email"] if row["scope"] == address_scope(row["email"] or "") else None
 
 
-def _now(connection: sa.Connection, practice: Practice, clock: Clock) -> datetime:
-    """The time to decide by: never before that of an earlier run."""
-    now = clock().astimezone(practice.zone)
-    decided_at = runs.practice_state(connection, practice.id).decided_at
-    return max(now, decided_at.astimezone(practice.zone)) if decided_at else now
+class _Moment:
+    """The time to decide by: never before that of an earlier run. A clock that has gone back far opens nothing."""
+
+    def __init__(self, connection: sa.Connection, practice: Practice, clock: Clock) -> None:
+        now = clock().astimezone(practice.zone)
+        decided_at = runs.practice_state(connection, practice.id).decided_at
+        self.now = max(now, decided_at.astimezone(practice.zone)) if decided_at else now
+        self.clock_is_back = self.now - now > CLOCK_SLACK
 
 
 def _expiry(until: date | None, now: datetime) -> datetime | None:

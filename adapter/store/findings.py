@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from adapter.core.answers import Decision, answers_to
+from adapter.core.answers import ABOUT_A_MAILBOX, Decision, answers_to
 from adapter.core.findings import Finding, record_scope
 from adapter.store import decisions
 from adapter.store import tables as t
@@ -14,7 +14,14 @@ from adapter.store.sql import among, batches, upsert
 
 _ANSWERED = sa.exists().where(
     t.decision.c.practice == t.finding.c.practice,
-    t.decision.c.finding == t.finding.c.id,
+    sa.or_(
+        t.decision.c.finding == t.finding.c.id,
+        sa.and_(
+            t.decision.c.scope == t.finding.c.scope,
+            t.decision.c.code == t.finding.c.code,
+            t.decision.c.answer.in_(ABOUT_A_MAILBOX),
+        ),
+    ),
     t.decision.c.ended_at.is_(None),
 )
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -12,7 +12,7 @@ from adapter.jobs.run import Request
 from tests.oracle.ehr import Trouble
 from tests.oracle.judge import Judge, Snapshot
 from tests.oracle.moves import MOVES, Choose, Family, Move
-from tests.oracle.oracle import POLICY, Dict
+from tests.oracle.oracle import POLICY, Dict, key
 from tests.oracle.site import Site
 
 POLICIES: tuple[tuple[str, Dict], ...] = (
@@ -35,6 +35,7 @@ STARTS = [
     datetime.fromisoformat(f"2026-{day}Z") for day in ("05-04 14:30", "02-28 06:00", "10-31 23:00", "01-01 04:59")
 ]
 """An ordinary day; 28 February; before the clocks go back; and a minute before New Year in New York."""
+ANSWERS_TO_FINDINGS = ("approve", "approve", "approve", "same-person", "different-people", "dismiss", "withdraw")
 ANSWERS = ("sent", "sent", "sent", "unknown", "refused", "later", "down")
 
 
@@ -117,7 +118,41 @@ class History:
             else:
                 self.site.sets_password(account.id)
 
-    # Human decisions and undo belong here, once there are any: a step each, and what they may change in the judge.
+    def answers(self, choose: Choose) -> None:
+        """Somebody goes through some of the findings."""
+        for _ in range(4):
+            self.answer(choose)
+
+    def answer(self, choose: Choose) -> None:
+        """Somebody at the practice answers a finding, or takes an answer back."""
+        found = self.site.open_findings()
+        holds = [one for one in found if one.code in ("role-unknown", "role-not-allowed", "shared-email")]
+        if not found:
+            return
+        finding, answer = choose(choose((holds, holds, holds, found)) or found), choose(ANSWERS_TO_FINDINGS)
+        until = choose((None, None, self.site.local.date() + timedelta(days=8)))
+        self.note(f"answer: {answer} {finding.code} {finding.contact or finding.email}")
+        if not self.site.answer(finding, answer, until):
+            return
+        self.steps["answers taken"] += 1
+        email = "" if finding.scope.startswith("chart:") else finding.email or ""
+        about: Dict = {
+            "answer": answer,
+            "about": "mailbox" if finding.code == "shared-email" else "role",
+            "contact": (finding.contact or "").removeprefix("RelatedPerson/"),
+            "chart": (finding.patient or "").removeprefix("Patient/"),
+            "email": key(email) if email else "",
+            "until": until or date.max,
+        }
+        for one in list(self.judge.answers):
+            here = (one["contact"], one["email"]) == (about["contact"], about["email"])
+            everybody = "-p" in answer or one["answer"] == "same-person"
+            if here and (everybody or (one["chart"], one["about"]) == (about["chart"], about["about"])):
+                self.judge.answers.remove(one)
+        if answer in ("approve", "same-person"):
+            seen = self.judge.oracle(self.judge.told, self.site.local).seen(about)
+            self.judge.answers.append(about | {"seen": seen})
+        self.judge.judge_answer()
 
 
 def begin_history(
@@ -178,6 +213,7 @@ def _random_turn(history: History, random: Random) -> None:
         (22, lambda: history.deliver(choose(ANSWERS))),
         (2, history.release),
         (6, lambda: history.register(choose)),
+        (20, lambda: history.answers(choose)),
     ]
     weights, actions = zip(*turns, strict=True)
     random.choices(actions, weights)[0]()

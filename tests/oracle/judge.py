@@ -1,5 +1,6 @@
 """Compares the product with the oracle after every step, and says what was asked, answered, and forbidden."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from adapter.store import tables as t
 from tests.oracle.known import special_case
 from tests.oracle.oracle import ACCESS, ALLOWED, EITHER, FORBIDDEN, NOTHING_NEW, POLICY, Dict, Oracle, key, remember
 from tests.oracle.site import Site
+from tests.oracle.snapshot import Snapshot
 
 OTHER_REASONS = {"", "first-run", "registered-again"}
 WELCOMED = {"queued", "held", "sending", "sent", "unknown", "failed"}
@@ -24,27 +26,6 @@ class Disagreement(AssertionError):
     def __init__(self, kind: str, what: str) -> None:
         self.kind = kind
         super().__init__(f"{kind}: {what}")
-
-
-@dataclass
-class Snapshot:
-    """Where the product stands."""
-
-    keys: dict[str, str]
-    """Address key by account."""
-    active: dict[tuple[str, str], Any]
-    """Active grants by address key and chart id."""
-    grants: list[Any]
-    accounts: list[Any]
-
-    @classmethod
-    def of(cls, site: Site) -> "Snapshot":
-        accounts, grants = site.rows(t.account), site.rows(t.grant)
-        keys = {row.id: key(row.email) if "@" in row.email else row.email_key for row in accounts}
-        active = {
-            (keys[row.account_id], row.patient.removeprefix("Patient/")): row for row in grants if row.state == "active"
-        }
-        return cls(keys, active, grants, accounts)
 
 
 @dataclass
@@ -64,6 +45,8 @@ class Judge:
     """The same, as of its last complete run."""
     latest: datetime | None = None
     """The latest time by which anything was decided."""
+    answers: list[Dict] = field(default_factory=list)
+    """What somebody at the practice has answered, with what they saw."""
     released: bool = False
     before: Snapshot | None = None
     at_decision: datetime | None = None
@@ -73,7 +56,7 @@ class Judge:
     """Whether something was told in a read that broke off, and nothing complete came since."""
 
     def oracle(self, records: Dict, now: datetime) -> Oracle:
-        return Oracle(records, now, self.policy)
+        return Oracle(records, now, self.policy, self.answers)
 
     # What the product was told.
 
@@ -90,6 +73,18 @@ class Judge:
                 known.pop(id_, None)
             self.whole, self.half = False, self.half or not complete
         return charts
+
+    # After somebody has answered a finding.
+
+    def judge_answer(self) -> None:
+        """An answer opens only what the oracle, told of it, does not forbid, and nothing that is not decided yet."""
+        before, self.before = self.before, Snapshot.of(self.site)
+        oracle = self.oracle(self.told, self.site.local)
+        for place in self.before.active:
+            if before is None or place not in before.active:
+                self.tally["opened by an answer"] += 1
+                self._judge_opened(oracle, place, "" if self.whole else "an-answer-opens-half-a-read")
+        self._judge_states(self.before)
 
     # After a sync, a review or a run about one person.
 
@@ -242,7 +237,9 @@ class Judge:
     def _judge_content(self, message: EmailMessage) -> None:
         text = message.as_string()
         for chart in self.told["charts"].values():
-            if chart["id"] in text or (chart["born"] and chart["born"] in text and len(chart["born"]) == 10):
+            if re.search(rf"(?<![\w-]){chart['id']}(?![\w-])", text) or (
+                chart["born"] and chart["born"] in text and len(chart["born"]) == 10
+            ):
                 self.disagree("mail-names-a-child", chart["id"])
 
     def judge_portal(self) -> None:

@@ -11,6 +11,7 @@ authority garbled last_authority email email_old names born damaged``. Names are
 import re
 import unicodedata
 from calendar import isleap
+from collections.abc import Sequence
 from datetime import date, datetime
 from difflib import SequenceMatcher
 from functools import cache
@@ -46,7 +47,7 @@ def key(email: str) -> str:
 class Oracle:
     """What the rules say about these records at this moment (``now`` in the practice's own time zone)."""
 
-    def __init__(self, records: Dict, now: datetime, policy: Dict = POLICY) -> None:
+    def __init__(self, records: Dict, now: datetime, policy: Dict = POLICY, answers: Sequence[Dict] = ()) -> None:
         self.charts, self.policy, self.now = records["charts"], policy, now
         self.on_chart: dict[str, list[Dict]] = {}
         self.at_address: dict[str, list[Dict]] = {}
@@ -54,6 +55,23 @@ class Oracle:
             self.on_chart.setdefault(contact["chart"], []).append(contact)
             if _usable(contact["email"]):
                 self.at_address.setdefault(key(contact["email"]), []).append(contact)
+        self.answers = [one for one in answers if self.seen(one) == one["seen"] and now.date() <= one["until"]]
+
+    def seen(self, one: Dict) -> Any:
+        """What somebody saw who answers about a contact on its chart, or about who uses an address."""
+        if one["contact"]:
+            rows = [x for x in self.on_chart.get(one["chart"], []) if x["id"] == one["contact"]]
+        else:
+            rows = [x for x in self.at_address.get(one["email"], []) if self._is_about(x)]
+        plain = [
+            x | {"email": (x["email"] or "").strip(), "garbled": x["authority"] == "unknown" and x["garbled"]}
+            for x in rows
+        ]
+        return sorted(map(str, plain)), str(self.charts.get(one["chart"])) if one["contact"] else ""
+
+    def answered(self, answer: str, **about: Any) -> bool:
+        """Whether somebody has said so about exactly what stands there now."""
+        return any(one["answer"] == answer and about.items() <= one.items() for one in self.answers)
 
     def verdict(self, email: str, chart: str) -> tuple[str, str]:
         """May the account of this address open this chart? FORBIDDEN, NOTHING_NEW, EITHER or ALLOWED; and why."""
@@ -99,8 +117,11 @@ class Oracle:
     def _rows(self, email: str, chart: str) -> list[Dict]:
         return [one for one in self.at_address.get(email, []) if one["chart"] == chart]
 
-    def _refused(self, one: Dict) -> str:
-        """Why this contact opens nothing, whoever else has its address; empty when nothing forbids it."""
+    def _refused(self, one: Dict, *, holds: bool = True) -> str:
+        """Why this contact opens nothing, whoever else has its address; empty when nothing forbids it.
+
+        Without ``holds`` only what no human's answer can change.
+        """
         chart = self.charts.get(one["chart"])
         if chart is None or chart["damaged"] or one["damaged"] or not _is_live(chart):
             return "a record is damaged; or the chart is missing, inactive or merged, or the patient has died"
@@ -110,7 +131,8 @@ class Oracle:
         assumed = not stated and one["role"] in self.policy["assumed_joint"]
         if one["authority"] not in ("joint", "exclusive") and not assumed:
             return "no Authority"
-        if one["role"] not in self.policy["roles"]:
+        said = self.answered("approve", contact=one["id"], about="role") or not holds
+        if one["role"] not in self.policy["roles"] and not (said and one["role"] != "self"):
             return "Self, or a role that is unknown or not allowed"
         if one["email_old"]:
             return "the address is an old one"
@@ -118,7 +140,8 @@ class Oracle:
             return "somebody else has Exclusive Authority"
         if self._access(one) == "none":
             return "the patient's age"
-        if _is_own(one, chart) and not _may_be_patient(one, chart, self.now.date()):
+        said = self.answered("approve", contact=one["id"], about="mailbox") or not holds
+        if _is_own(one, chart) and not _may_be_patient(one, chart, self.now.date()) and not said:
             return "the address is the patient's own"
         if any(self._contradicts(one, other) for other in self.on_chart[one["chart"]]):
             return "the same person has Authority None in another entry"
@@ -159,11 +182,17 @@ class Oracle:
 
     def _mailbox_shared(self, one: Dict, email: str) -> str:
         """Somebody else reads this mailbox who may not open this chart."""
+        parents = {"mother", "father"} <= {x["role"] for x in self.at_address[email] if self._is_about(x)}
+        if self.answered("same-person", email=email) and not parents:
+            return ""
+        approved = self.answered("approve", email=email, chart=one["chart"], contact="")
         for other in self.at_address[email]:
             if not self._is_about(other) or not _clearly_differ(one, other):
                 continue
             rows = [row for row in self.at_address[email] if row is other or not _clearly_differ(row, other)]
-            if not any(row["chart"] == one["chart"] and not self._refused(row) for row in rows):
+            here = [row for row in rows if row["chart"] == one["chart"]]
+            held_at_most = approved and not any(self._refused(row, holds=False) for row in here)
+            if not held_at_most and not any(not self._refused(row) for row in here):
                 return "somebody else uses the address"
         return ""
 

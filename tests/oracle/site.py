@@ -2,7 +2,7 @@
 
 import shutil
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from email.message import EmailMessage
 from functools import cached_property
 from pathlib import Path
@@ -11,9 +11,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from adapter.bootstrap import App, build
+from adapter.core.answers import Answer
 from adapter.core.plan import Action
 from adapter.errors import DeliveryError, FatalError, RetriableError
 from adapter.jobs.deliver import DeliveryReport, deliver
+from adapter.jobs.finding_answers import decide, withdraw
 from adapter.jobs.practice import Practice
 from adapter.jobs.register import register
 from adapter.jobs.release import release
@@ -144,6 +146,23 @@ class Site:
         """Sends the Welcome email again; False when the product says that this would be pointless."""
         try:
             register(self.engine, PRACTICE, email, actor="person:admin", now=self.now)
+        except FatalError:
+            return False
+        return True
+
+    def open_findings(self) -> list[Row]:
+        """What somebody at the practice could answer."""
+        return sorted((row for row in self.rows(t.finding) if row.closed_at is None), key=lambda row: str(row.id))
+
+    def answer(self, finding: Row, answer: str, until: date | None) -> bool:
+        """Answers a finding; False when the product does not take this answer."""
+        asked = (self.engine, self.practice, [finding.id])
+        said: dict[str, Any] = {"reason": "Papers seen.", "actor": "person:admin", "clock": lambda: self.now}
+        try:
+            if answer == "withdraw":
+                withdraw(*asked, **said)
+            else:
+                decide(*asked, Answer(answer), until=until, **said)
         except FatalError:
             return False
         return True

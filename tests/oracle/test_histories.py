@@ -78,6 +78,10 @@ class Histories(RuleBasedStateMachine):
     def registers(self, data: st.DataObject) -> None:
         self.history.register(_chooser(data))
 
+    @rule(data=st.data())
+    def answers(self, data: st.DataObject) -> None:
+        self.history.answer(_chooser(data))
+
     def teardown(self) -> None:
         self.history.site.close()
         self.folder.cleanup()
