@@ -34,6 +34,7 @@ from adapter.vendor_files import load_vendors, vendor_folders
 
 if TYPE_CHECKING:
     from adapter.ehr.fhir.subscription import Subscriptions
+    from adapter.jobs.bounces import Collector
     from adapter.jobs.letters import PracticeMail
     from adapter.mail.signature import Signer
 
@@ -137,6 +138,14 @@ class App:
         from adapter.bootstrap.mail import make_mailer
 
         return make_mailer(self.settings.mail, self.signer)
+
+    @cached_property
+    def bounces(self) -> "Collector":
+        """Looks into the mailbox of delivery reports. Raises ConfigError when its password cannot be had."""
+        from adapter.bootstrap.mail import make_bounce_box
+        from adapter.jobs.bounces import Collector
+
+        return Collector(make_bounce_box(self.settings.bounces))
 
     @cached_property
     def signer(self) -> "Signer":

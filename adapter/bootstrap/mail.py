@@ -6,11 +6,15 @@ from zoneinfo import ZoneInfo
 from adapter.errors import ConfigError
 from adapter.jobs.letters import PracticeMail
 from adapter.mail import Mailer, Sign
+from adapter.mail.bounces import BounceBox
+from adapter.mail.bounces.imap import ImapBox
+from adapter.mail.bounces.maildir import MaildirBox
 from adapter.mail.folder import FolderMailer
 from adapter.mail.sender_dns import Record, SenderDns
 from adapter.mail.signature import Signer, read_dkim_key
 from adapter.mail.smtp import SmtpMailer
 from adapter.settings import FolderMail, PracticeSettings, SmtpMail
+from adapter.settings.bounces import BounceSettings
 from adapter.settings.sections import LOOPBACK
 
 
@@ -45,6 +49,23 @@ def make_signer(practices: Iterable[PracticeSettings]) -> Signer:
     if faults:
         raise ConfigError(faults)
     return Signer(keys)
+
+
+def make_bounce_box(settings: BounceSettings) -> BounceBox | None:
+    """The mailbox of delivery reports; None where there is none. Raises ConfigError when its password cannot be had."""
+    if settings.maildir is not None:
+        return MaildirBox(settings.maildir)
+    if settings.imap_host is None or settings.imap_username is None:
+        return None
+    password = settings.imap_password
+    return ImapBox(
+        settings.imap_host,
+        settings.imap_port,
+        username=settings.imap_username,
+        password=password.get_secret_value() if password else "",
+        folder=settings.imap_folder,
+        encrypted=settings.imap_security == "tls",
+    )
 
 
 def look_up_sender(practice: PracticeSettings, mail: FolderMail | SmtpMail) -> list[Record]:

@@ -83,6 +83,7 @@ def check(
     checks.append(Check("configuration", True, f"practices: {', '.join(built.practices)}"))
     checks.append(_line("database", lambda: _database(built)))
     checks.append(_line("mail", lambda: built.make_mailer().check()))
+    checks += _bounces(built)
     wanted = chosen(built, practice)
     for settings in (one for one in built.settings.practice if one.id in wanted):
         name = settings.id
@@ -102,6 +103,17 @@ def check(
     times = _next_times(built)
     _show(checks, times, json)
     return DONE if all(found.ok for found in checks) else FAILED
+
+
+def _bounces(built: Any) -> list[Check]:
+    """The mailbox of delivery reports, where there is one."""
+    from adapter.bootstrap.mail import make_bounce_box
+
+    try:
+        box = make_bounce_box(built.settings.bounces)
+    except AdapterError as error:
+        return [Check("bounces", False, str(error))]
+    return [_line("bounces", box.check)] if box else []
 
 
 def _sender(built: Any, practice: Any) -> list[Check]:

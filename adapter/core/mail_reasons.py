@@ -13,6 +13,31 @@ ABOUT_MAIL = (
         finding=Severity.ERROR,
     ),
     Reason(
+        "welcome-unwanted",
+        "its reader called it unwanted",
+        "Ask the parent. If the address is somebody else's, correct it in Family Contacts; if it is theirs, send the "
+        "Welcome email again with Register.",
+        finding=Severity.ERROR,
+    ),
+    Reason(
+        "email-typo",
+        "the domain of the address looks mistyped",
+        "Ask the parent, and correct the e-mail address in Family Contacts if it is wrong.",
+        finding=Severity.WARNING,
+    ),
+    Reason(
+        "email-role",
+        "the address looks like that of an office, not of a person",
+        "Ask for the parent's own e-mail address and enter it in Family Contacts.",
+        finding=Severity.INFO,
+    ),
+    Reason(
+        "email-disposable",
+        "the address is of a kind that stops working soon",
+        "Ask for a lasting e-mail address and enter it in Family Contacts.",
+        finding=Severity.WARNING,
+    ),
+    Reason(
         "welcome-given-up",
         "the mail server did not take the Welcome email for a day",
         "Run `adapter check`. If mail is in order, correct the e-mail address in Family Contacts, or send the Welcome "

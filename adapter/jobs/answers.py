@@ -7,10 +7,11 @@ import sqlalchemy as sa
 
 from adapter.core.audit import AuditEntry
 from adapter.core.findings import Finding
+from adapter.core.hygiene import address_doubt
 from adapter.core.reasons import REASONS
 from adapter.core.state import AccountStatus, EffectKind, EffectState
 from adapter.errors import AdapterError, DeliveryError
-from adapter.jobs.letters import Mail, PracticeMail
+from adapter.jobs.letters import Decided, Mail, PracticeMail, Suppressed
 from adapter.jobs.round import ACTOR, Round
 from adapter.mail import Handed
 from adapter.store import audit, findings, outbox, outgoing
@@ -18,6 +19,7 @@ from adapter.store.outbox import Claimed
 
 Answer = tuple[Mail, Handed | AdapterError]
 DROPPED = "The connection dropped before the mail server answered: nobody knows whether the mail left."
+SUPPRESSED = "Mail to this address came back before, so it was not tried again."
 BOUNCED, GIVEN_UP, UNKNOWN = "welcome-bounced", "welcome-given-up", "welcome-unknown"
 _INVITED = {"before": {"status": AccountStatus.PENDING}, "after": {"status": AccountStatus.INVITED}}
 
@@ -64,6 +66,36 @@ def record_stopped(connection: sa.Connection, work: Round, stopped: Iterable[tup
     for mail, reason in stopped:
         outbox.drop(connection, [mail.claimed.id], owner=work.owner, now=work.now(), reason=reason)
         _trace(connection, work, [mail], EffectState.CANCELLED, reason=reason)
+
+
+def record_suppressed(connection: sa.Connection, work: Round, found: Iterable[Decided]) -> None:
+    """Mail to an address that takes none: it is not tried, and staff are told."""
+    for mail, why in found:
+        assert isinstance(why, Suppressed)
+        outbox.fail(connection, [mail.claimed.id], owner=work.owner, now=work.now(), error=SUPPRESSED)
+        work.report.note(SUPPRESSED)
+        _trace(connection, work, [mail], EffectState.FAILED, reason="address-suppressed", finding=why.reason)
+
+
+def record_doubts(connection: sa.Connection, work: Round, mails: Sequence[Mail]) -> None:
+    """Addresses that look wrong become findings; their mail leaves all the same."""
+    about = [mail for mail in mails if mail.kind is EffectKind.WELCOME and mail.account]
+    if not about:
+        return
+    found = []
+    for mail in about:
+        if code := address_doubt(mail.email):
+            reason = REASONS[code]
+            message = f"{mail.email}: {reason.summary}."
+            scope = doubt_scope(mail.account)
+            one = Finding(code=code, message=message, remedy=reason.remedy, scope=scope, email=mail.email)
+            found.append(msgspec.structs.replace(one, severity=reason.finding))
+    scopes = [doubt_scope(mail.account) for mail in about]
+    findings.settle(connection, about[0].practice.id, scopes, found, work.now())
+
+
+def doubt_scope(account: str | None) -> str:
+    return f"address-looks:{account}"
 
 
 def _record_sent(connection: sa.Connection, work: Round, sent: Sequence[Mail]) -> None:

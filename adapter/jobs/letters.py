@@ -1,6 +1,6 @@
 """The mails that are due, from what is true at that moment; or why one must not be sent any more."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
@@ -20,7 +20,7 @@ from adapter.core.welcome import (
     token_hash,
 )
 from adapter.mail.render import Letterhead, Reader, notice_message, welcome_message
-from adapter.store import outgoing
+from adapter.store import outgoing, suppressed
 from adapter.store.outbox import Claimed
 from adapter.store.outgoing import WelcomeRow
 
@@ -89,8 +89,15 @@ class Letter:
         )
 
 
-Decided = tuple[Mail, Letter | str]
-"""A mail, and the letter; or (a code) why it is not wanted any more."""
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """Mail to this address came back before; the reason code says why."""
+
+    reason: str
+
+
+Decided = tuple[Mail, Letter | Suppressed | str]
+"""A mail, and the letter; or why there is none: the address takes no mail, or (a code) it is not wanted any more."""
 
 
 def welcomes(
@@ -98,7 +105,8 @@ def welcomes(
 ) -> list[Decided]:
     """Welcome emails, decided again, their links already open: should nobody learn whether one left, it can be used."""
     rows = outgoing.find_welcomes(connection, [one.subject for one in claimed])
-    decided = [_welcome(practice, one, rows.get(one.subject), key, now) for one in claimed]
+    shut = suppressed.among(connection, practice.id, [row.account_key for row in rows.values()])
+    decided = [_welcome(practice, one, rows.get(one.subject), shut, key, now) for one in claimed]
     expires = link_expiry(now, practice.link_hours)
     links = [
         (mail.claimed.subject, letter.message_id, token_hash(_token(key, practice, mail.claimed.subject)), expires)
@@ -109,7 +117,9 @@ def welcomes(
     return decided
 
 
-def _welcome(practice: PracticeMail, claimed: Claimed, row: WelcomeRow | None, key: bytes, now: datetime) -> Decided:
+def _welcome(
+    practice: PracticeMail, claimed: Claimed, row: WelcomeRow | None, shut: Mapping[str, str], key: bytes, now: datetime
+) -> Decided:
     if row is None:
         return Mail(
             practice=practice, kind=EffectKind.WELCOME, claimed=claimed, account=None, email="", reason=""
@@ -131,6 +141,8 @@ def _welcome(practice: PracticeMail, claimed: Claimed, row: WelcomeRow | None, k
     stop = may_send(recipient, now)
     if stop is not None:
         return mail, str(stop)
+    if row.account_key in shut:
+        return mail, Suppressed(shut[row.account_key])
     return mail, Letter(
         mail=mail,
         reader=Reader(email=row.email, name=row.name, language=row.language),

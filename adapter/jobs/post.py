@@ -14,8 +14,8 @@ import sqlalchemy as sa
 
 from adapter.core.state import EffectKind
 from adapter.errors import AdapterError
-from adapter.jobs.answers import Answer, record, record_lost, record_stopped
-from adapter.jobs.letters import Letter, PracticeMail, notices, welcomes
+from adapter.jobs.answers import Answer, record, record_doubts, record_lost, record_stopped, record_suppressed
+from adapter.jobs.letters import Letter, PracticeMail, Suppressed, notices, welcomes
 from adapter.jobs.round import Round
 from adapter.mail import Handed, Mailer
 from adapter.store import outbox, post
@@ -81,6 +81,8 @@ class _Post:
                 decided = notices(connection, practice, claimed)
             letters = [letter for _, letter in decided if isinstance(letter, Letter)]
             record_stopped(connection, work, [(mail, why) for mail, why in decided if isinstance(why, str)])
+            record_suppressed(connection, work, [one for one in decided if isinstance(one[1], Suppressed)])
+            record_doubts(connection, work, [letter.mail for letter in letters])
             if letters:
                 return letters
 

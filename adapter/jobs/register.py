@@ -9,10 +9,11 @@ from adapter.core.audit import AuditEntry
 from adapter.core.email import email_key
 from adapter.core.last_welcome import LastWelcome, what_became
 from adapter.core.plan import Action, ActionKind
+from adapter.core.reasons import REASONS
 from adapter.core.sentences import NOT_NEEDED, has_registered
 from adapter.core.state import Account, EffectState, GrantState
 from adapter.errors import FatalError
-from adapter.store import accounts, audit, outbox
+from adapter.store import accounts, audit, outbox, suppressed
 from adapter.store.apply import Applier
 from adapter.store.engine import read
 from adapter.store.turns import turn
@@ -45,7 +46,11 @@ def look(engine: sa.Engine, practice: str, email: str, now: datetime) -> Registr
         if account is None:
             return Registration(practice, None, NO_ACCOUNT)
         _, last = _last(connection, account)
-    return Registration(practice, account, _pointless(account, now), what_became(last, now))
+        shut = suppressed.among(connection, practice, [key])
+    became = what_became(last, now)
+    if shut:
+        became += f" Mail to this address came back before: {REASONS[shut[key]].summary}."
+    return Registration(practice, account, _pointless(account, now), became)
 
 
 def _last(connection: sa.Connection, account: Account) -> tuple[str, LastWelcome | None]:
@@ -89,6 +94,9 @@ def register(engine: sa.Engine, practice: str, email: str, *, actor: str, now: d
         problem = _pointless(account, now) if account else NO_ACCOUNT
         if account is None or problem:
             raise FatalError(problem)
+        if suppressed.lift(connection, practice, key):
+            lifted = AuditEntry(action="lift-suppression", account=account.id, reason=REGISTERED_AGAIN, actor=actor)
+            audit.append(connection, practice, [lifted], now)
         effect, last = _last(connection, account)
         if last is not None and last.same_link:
             outbox.requeue(connection, [effect], now=now)

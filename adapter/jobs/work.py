@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from adapter.core.merchant import Merchant
 from adapter.jobs.accounts import deliver_accounts
+from adapter.jobs.bounces import Collector
 from adapter.jobs.compare import compare_portal
 from adapter.jobs.deliver import DeliveryReport, PracticeMail, deliver, deliver_widgets
 from adapter.jobs.find import catch_up
@@ -44,12 +45,16 @@ class Assembled(Protocol):
     @property
     def watchers(self) -> Mapping[str, Watcher]: ...
 
+    @property
+    def bounces(self) -> Collector: ...
+
     def make_mailer(self) -> Mailer: ...
 
 
 def deliver_all(app: Assembled, practice: str | None = None) -> dict[str, Any]:
     """Delivers what is due for one practice, or for all: the shape of ``adapter deliver --json``."""
     names = [practice] if practice else list(app.practices)
+    trouble = app.bounces.collect(app.engine, app.clock)  # first: whose address bounced gets nothing more
     report = deliver(
         app.engine,
         portals={name: app.portals[name] for name in names},
@@ -58,6 +63,8 @@ def deliver_all(app: Assembled, practice: str | None = None) -> dict[str, Any]:
         key=app.key,
         now=app.clock,
     )
+    if trouble:
+        report.note(trouble)
     return _shape(report)
 
 

@@ -119,9 +119,11 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         vendor.model_copy(update={"jwks_file": file(vendor.jwks_file)}) if vendor.jwks_file else vendor
         for vendor in settings.vendor
     )
-    return settings.model_copy(
-        update={"practice": tuple(practices), "mail": mail, "store": store, "vendor": vendors, "web": web}
-    )
+    box = settings.bounces
+    paths = {key: value for key in ("maildir", "imap_password_file", "secret_file") if (value := getattr(box, key))}
+    bounces = box.model_copy(update={key: file(path) for key, path in paths.items()})
+    updated = {"practice": tuple(practices), "mail": mail, "store": store, "vendor": vendors, "web": web}
+    return settings.model_copy(update=updated | {"bounces": bounces})
 
 
 def _anchored_portal(portal: EmbeddedPortal | ScimPortal, folder: Path) -> EmbeddedPortal | ScimPortal:

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from adapter.core.facts import Authority, Role
 from adapter.core.policy import DEFAULT_ROLES, Access, Band, Brakes, Limit, Policy
+from adapter.settings.bounces import BounceSettings
 from adapter.settings.ehr import FhirEhr, FilesEhr
 from adapter.settings.portal import EmbeddedPortal, PortalSettings
 from adapter.settings.practice_mail import PracticeMailSettings
@@ -177,6 +178,7 @@ class Settings(Section):
 
     store: StoreSettings = StoreSettings()
     mail: Annotated[FolderMail | SmtpMail, Field(discriminator="kind")] = FolderMail()
+    bounces: BounceSettings = BounceSettings()
     web: WebSettings = WebSettings()
     practice: tuple[PracticeSettings, ...]
     vendor: tuple[VendorSettings, ...] = ()

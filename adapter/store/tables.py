@@ -11,6 +11,7 @@ from adapter.store.columns import text as _text
 from adapter.store.decision_table import decision
 from adapter.store.find_tables import find_key, find_mark
 from adapter.store.held_tables import change_count, held_account, held_plan
+from adapter.store.mail_tables import suppressed, welcome
 from adapter.store.revocation_table import revocation
 from adapter.store.staff_tables import person, person_role, session, sign_in_attempt
 from adapter.store.vendor_tables import vendor_assertion, vendor_token
@@ -120,25 +121,6 @@ effect = sa.Table(
     changed_at(),
     sa.Index("ix_effect_due", "state", "next_at", "kind", "practice"),
     sa.Index("ix_effect_subject", "kind", "subject"),
-)
-
-welcome = sa.Table(
-    "welcome",
-    metadata,
-    _text("id", primary_key=True),
-    _text("practice"),
-    _text("account_id", sa.ForeignKey("account.id")),
-    sa.Column("generation", sa.Integer, nullable=False),  # 1, then one more per resend or new address
-    _text("effect_id", sa.ForeignKey("effect.id")),  # its delivery state lives there and only there
-    _text("email"),
-    _text("reason"),
-    sa.Column("message_id", sa.Text),
-    sa.Column("token_hash", sa.Text, unique=True),  # sha-256 of the link's token; the token itself is never stored
-    sa.Column("link_expires_at", Instant),
-    sa.Column("link_closed_at", Instant),  # used or killed
-    sa.Column("link_tries", sa.Integer, nullable=False, server_default="0"),  # wrong answers given beside the link
-    sa.Column("created_at", Instant, nullable=False),
-    sa.UniqueConstraint("account_id", "generation"),
 )
 
 sighting = sa.Table(  # what the portal was seen to have
@@ -290,6 +272,7 @@ __all__ = [
     "session",
     "sighting",
     "sign_in_attempt",
+    "suppressed",
     "vendor_assertion",
     "vendor_token",
     "watermark",

@@ -11,8 +11,21 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from adapter.bootstrap import App
 from adapter.errors import AdapterError
 from adapter.settings import Settings
+from adapter.web import (
+    bounces,
+    find,
+    glass,
+    health,
+    metrics,
+    notify,
+    person,
+    practices,
+    registration,
+    sign_in,
+    static,
+    today,
+)
 from adapter.web import demo as demo_door
-from adapter.web import find, glass, health, metrics, notify, person, practices, registration, sign_in, static, today
 from adapter.web.asking import Ask, nobody
 from adapter.web.fhir import routes as fhir
 from adapter.web.guard import Guard, doors
@@ -60,6 +73,7 @@ def make_routers(app: App, pages: Pages, ask: Ask = nobody, *, demo: str = "") -
         metrics.make_router(app),
         notify.make_router(app),
         registration.make_router(app),
+        bounces.make_router(app),
         fhir.make_router(app),
         static.make_router(),
         sign_in.make_router(app, pages),

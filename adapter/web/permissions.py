@@ -40,6 +40,7 @@ ROUTES = MappingProxyType(
         "POST /notify/{practice}/{rest:path}": Need.SECRET,
         "PUT /notify/{practice}/{rest:path}": Need.SECRET,
         "DELETE /notify/{practice}/{rest:path}": Need.SECRET,
+        "POST /bounces": Need.SECRET,
         # The link in a Welcome email: its token is the secret, and a page without a referrer has no origin to compare
         "GET /register/{practice}": Need.SECRET,
         "HEAD /register/{practice}": Need.SECRET,

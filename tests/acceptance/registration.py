@@ -125,10 +125,10 @@ def resources() -> list[Resource]:
 
 
 @contextmanager
-def welcomed(folder: Path, store_url: str, *, more: str = "", web: str = "port = 0") -> Iterator[Site]:
+def welcomed(folder: Path, store_url: str, *, more: str = "", web: str = "port = 0", top: str = "") -> Iterator[Site]:
     """A site whose families were read and whose Welcome emails have left."""
     site = Site(folder)
-    tables = f"[store]\nurl = '{store_url}'\n[mail]\nkind = 'folder'\npath = 'mail'\n[web]\n{web}\n"
+    tables = f"[store]\nurl = '{store_url}'\n[mail]\nkind = 'folder'\npath = 'mail'\n[web]\n{web}\n{top}"
     for name in (HERE, ELSEWHERE):
         portal = f"[practice.portal]\nregistration_url = 'http://127.0.0.1:8480/register/{name}'\n"
         keys = f"mail_from = '{name}@portal.example'\nphone = '(555) 010-0100'"
