@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from tests.edges.ehr.scripted import Json, ScriptedEhr
-from tests.hostile.population import after, before
+from tests.hostile.population import CHANGES, after, before
 from tests.hostile.site import LONG_AGO, Site
 
 AUTHORITY = "urn:fhir-portal-adapter:contact-authority"
@@ -84,6 +84,12 @@ def _from_the_future(site: Site) -> None:
     assert changes(site, [*before(), father | {"meta": version(1, datetime.now(UTC))}])["grant"] == 1
 
 
+def _caps_pages(site: Site) -> None:
+    ehr = ScriptedEhr(after())
+    ehr.most = 3
+    assert changes(site, after(), full=True, ehr=ehr) == CHANGES
+
+
 def _merges(merged: dict[str, str]) -> Callable[[Site], None]:
     def play(site: Site) -> None:
         now = before()
@@ -117,6 +123,8 @@ MOVES = [
          then="older rows give it away: everything is read", play=lambda site: _ignores_since(site, self_links=False)),
     Move(name="one stamp of the future", does="stamps one record 27 years ahead",
          then="the mark stays at the server's clock, and what comes next is read", play=_from_the_future),
+    Move(name="capped pages", does="gives fewer rows a page than were asked for, and tells no total",
+         then="the next links are followed: everything is read", play=_caps_pages),
     Move(name="merged chart", does="merges a chart into another", then="its grants are suspended and go nowhere",
          play=_merges({"p1": "p2"})),
     Move(name="merge chain", does="merges a chart into one that is merged into a third",

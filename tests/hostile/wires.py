@@ -114,6 +114,8 @@ WIRES = [
     Fault(name="gone", does="answers 410: the search has expired", end=End.INCOMPLETE,
           told="answered 410 (OperationOutcome: exception). Start again: the EHR has dropped this search.",
           spoil=_status(410), pages=("middle", "last")),
+    Fault(name="later pages refused", does="refuses pages beyond an offset that it does not tell", end=End.INCOMPLETE,
+          told="answered 400 (OperationOutcome: exception)", spoil=_status(400), pages=("middle", "last")),
     Fault(name="error", does="answers 500 every time", end=End.INCOMPLETE, told=f"answered 500, {_BUSY}",
           spoil=_status(500)),
     Fault(name="down", does="answers 503 every time", end=End.INCOMPLETE, told=f"answered 503, {_BUSY}",

@@ -60,6 +60,8 @@ class ScriptedEhr:
         self.resources = resources or []
         self.declares, self.obeys, self.self_links, self.totals = declares, obeys, self_links, totals
         self.default_count = 10
+        self.most = 1_000_000
+        """Rows a page at most, whatever is asked for."""
         self.requests: list[str] = []
         self.tokens: set[str | None] = set()
         self._faults: list[tuple[str, int | None, Fault, list[int]]] = []
@@ -98,7 +100,7 @@ class ScriptedEhr:
         used = {key for key, needs in _NEEDS.items() if needs in self.obeys}
         query = {key: value for key, value in query.items() if key in used | {"_count", "page"}}
         rows = [row for row in self.resources if row["resourceType"] == path and self._matches(row, query)]
-        size, page = int(query.get("_count", self.default_count)), int(query.get("page", 1))
+        size, page = min(int(query.get("_count", self.default_count)), self.most), int(query.get("page", 1))
         here = rows[(page - 1) * size : page * size]
         entries = [{"resource": row, "search": {"mode": "match"}} for row in here]
         if "_revinclude" in query:
