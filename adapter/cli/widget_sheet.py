@@ -85,6 +85,9 @@ def _lines(row: dict[str, Any]) -> list[tuple[Text, Text]]:
     elif pending:
         text = f"{_words(pending)}, revision {pending['revision']}: the portal has not accepted it yet; adapter outbox"
         lines.append((styled("queued"), Text(text)))
+    if row["charts"] == 0:
+        text = "no open chart names this Organization, so nobody sees it; adapter accounts --json shows what they name"
+        lines.append((Text("note"), Text(text, style="yellow")))
     if row["rolled_back"]:
         lines.append((Text("note"), Text("rolled back; config.toml asks for something else", style="yellow")))
     elif row["settings_differ"]:

@@ -21,17 +21,19 @@ def status(engine: sa.Engine, merchants: Iterable[Merchant]) -> list[dict[str, A
     """Every page that was published or is to be, practice by practice: the shape of ``adapter widgets --json``.
 
     Times are UTC. ``live`` is what parents see (as far as the last look goes) and since when, ``pending`` what is on
-    its way and until when to wait; the other keys are those of the newest revision.
+    its way and until when to wait; ``charts`` how many open charts an Organization keeps. The other keys are those of
+    the newest revision.
     """
     rows = []
     with read(engine) as connection:
         for merchant in merchants:
             newest = widgets.newest(connection, merchant.practice)
             seen = widgets.last_live(connection, merchant.practice)
+            charts = widgets.charts(connection, merchant.practice)
             wanted = {organization for organization, widget in merchant.pages.items() if widget}
             for organization in sorted(newest.keys() | wanted):
-                latest = newest.get(organization)
-                rows.append(_row(merchant, organization, latest, seen.get(organization)))
+                row = _row(merchant, organization, newest.get(organization), seen.get(organization))
+                rows.append(row | {"charts": charts.get(organization, 0) if organization else None})
     return rows
 
 

@@ -24,6 +24,8 @@ from adapter.settings.sections import (
 from adapter.settings.vendors import VendorSettings
 from adapter.settings.web import AlertSettings, PushSettings, WebSettings
 
+_PRINTABLE = r"^[^\x00-\x1f\x7f<>]+$"
+
 
 class BandSettings(Section):
     """One age band."""
@@ -125,9 +127,9 @@ class PageSettings(Section):
 class OrganizationMerchant(PageSettings):
     """The merchant of one Organization of a practice with several, instead of the practice's own."""
 
-    id: str = Field(min_length=1, max_length=200)
+    id: str = Field(min_length=1, max_length=200, pattern=_PRINTABLE)
     """As the charts name it: ``Organization/<id>``, or ``system|value``."""
-    name: str = Field(default="", max_length=120)
+    name: str = Field(default="", max_length=120, pattern=_PRINTABLE + "|^$")
 
 
 class MerchantSettings(PageSettings):

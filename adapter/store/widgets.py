@@ -5,9 +5,9 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from adapter.core.publication import Publish, Revision
-from adapter.core.state import EffectKind, EffectState, WidgetState
+from adapter.core.state import EffectKind, EffectState, GrantState, WidgetState
 from adapter.core.widget import OWN, widget_from_json, widget_hash, widget_json
-from adapter.store.tables import effect, widget_revision
+from adapter.store.tables import account, effect, grant, widget_revision
 
 
 def subject(practice: str, revision: int) -> str:
@@ -37,6 +37,18 @@ def last_live(connection: sa.Connection, practice: str) -> dict[str, Revision]:
     for one in _read(connection, practice, widget_revision.c.live_at.is_not(None)):
         found.setdefault(one.organization, one)
     return found
+
+
+def charts(connection: sa.Connection, practice: str) -> dict[str, int]:
+    """How many open charts each Organization keeps; ``OWN`` has those that name none."""
+    opened = sa.and_(account.c.practice == practice, grant.c.state == GrantState.ACTIVE)
+    query = (
+        sa.select(grant.c.organization, sa.func.count(sa.distinct(grant.c.patient)))
+        .join(account, account.c.id == grant.c.account_id)
+        .where(opened)
+        .group_by(grant.c.organization)
+    )
+    return {organization: number for organization, number in connection.execute(query)}
 
 
 def find(connection: sa.Connection, practice: str, revision: int) -> Revision | None:

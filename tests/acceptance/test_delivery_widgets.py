@@ -97,6 +97,7 @@ def test_the_status_says_how_long_a_change_may_take(outbound: Outbound) -> None:
         "live": None,
         "pending": brief | {"wait_until": "2026-03-02T09:15:00Z"},
         "note": "Portals usually show a change within 15 minutes or longer.",
+        "charts": None,
     }
     outbound.later(minutes=20)
     look(outbound, BANK)

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from adapter.jobs.work import run_job
 from adapter.portal.embedded import EmbeddedPortal
 from adapter.sandbox.charts import Resource
@@ -85,6 +87,24 @@ def test_parents_see_the_merchant_of_their_childrens_organization(adapter: Adapt
     own, north = adapter.json("widgets")
     assert (own["organization"], own["state"]) == (None, "live")
     assert (north["organization"], north["organization_name"], north["state"]) == (NORTH, "Main Street North", "live")
+    assert north["charts"] == 1
+
+
+def test_a_merchant_of_an_organization_that_no_chart_names_is_pointed_out(adapter: Adapter) -> None:
+    adapter.configure(more=MERCHANTS.replace("Organization/north", "Organization/nroth"))
+    adapter.export(child("a", NORTH, "north@mail.example"))
+    adapter.sync()
+    adapter.json("widgets", "publish")
+    assert "no open chart names this Organization" in " ".join(adapter.run("widgets").out.split())
+
+
+@pytest.mark.parametrize("line", ['id = "Organization/\\u001b[31m"', 'name = "<b>North</b>"', 'id = ""'])
+def test_an_organization_is_named_in_plain_text(adapter: Adapter, line: str) -> None:
+    lines = MERCHANTS.splitlines()
+    key = line.partition(" = ")[0]
+    adapter.configure(more="\n".join(line if text.startswith(f"{key} = ") else text for text in lines))
+    done = adapter.run("widgets")
+    assert done.code == 2 and f"merchant.organization.0.{key}" in done.err
 
 
 def test_a_damaged_organization_keeps_nobody_out_and_shows_the_practices_own_merchant(adapter: Adapter) -> None:
