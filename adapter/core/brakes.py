@@ -105,6 +105,10 @@ def trip(limits: Brakes, brake: Brake, seen: Seen, base: int) -> Trip | None:
     return None
 
 
+def _any_stated(tripped: Trip, reasons: Mapping[str, int]) -> bool:
+    return tripped.brake is Brake.REVOCATION and not EXPLICIT.isdisjoint(reasons)
+
+
 _WHAT = {
     Brake.REVOCATION: ("of {base:,} open charts", "would be closed"),
     Brake.GRANT: ("charts, with {base:,} open now,", "would be opened"),
@@ -125,4 +129,6 @@ def cause(tripped: Trip, reasons: Mapping[str, int], *, rules_changed: bool) -> 
         common = Counter(reasons).most_common(2)
         why += [f"{REASONS[code].summary} ({number:,})" for code, number in common if code in REASONS]
     because = f" because {'; '.join(why)}" if why else ""
-    return f"{said}{because}. More than {tripped.allowed:,} is not ordinary, so they wait for a human."
+    waits = f"More than {tripped.allowed:,} is not ordinary, so they wait for a human"
+    stated = "; what the charts themselves state acts meanwhile, as a suspension"
+    return f"{said}{because}. {waits}{stated if _any_stated(tripped, reasons) else ''}."

@@ -37,13 +37,13 @@ class Limit(msgspec.Struct, frozen=True):
 class Brakes(msgspec.Struct, frozen=True):
     """The limit of each kind. Field names are the keys of ``[practice.policy.brakes]``."""
 
-    revocation: Limit = Limit(5, 2, 10, 5)
+    revocation: Limit = Limit(5, 2, 5, 5)
     """Of the charts that are open."""
     grant: Limit = Limit(25, 10, 50, 20)
     """Of the charts that are open."""
     welcome: Limit = Limit(25, 10, 50, 20)
     """Of the accounts."""
-    address_change: Limit = Limit(5, 2, 10, 5)
+    address_change: Limit = Limit(5, 2, 5, 5)
     """Of the accounts."""
 
 

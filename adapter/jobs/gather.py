@@ -217,23 +217,10 @@ class Gatherer:
             known = facts.population(connection, self.practice.id)
             missing = facts.unseen(connection, self.practice.id, self.run, charts)
             contacts = [ref for ref in missing if ref.startswith("RelatedPerson/")]
-        if charts is None and known and not gathered.counts["patients"]:
-            gathered.result.fail(
-                f"The EHR gave no patients where {known} were known. Nothing was changed; "
-                "check the EHR's address and permissions."
-            )
-            return
-        if charts is None and len(contacts) >= WHOLE_TYPE and not gathered.counts["contacts"]:
-            gathered.result.fail(
-                f"The EHR gave no contacts at all where {len(contacts)} were known. Nothing was revoked; "
-                "check the EHR's permission to read RelatedPerson, then sync again."
-            )
-            return
-        if charts is None and len(missing) > max(MISSING_FLOOR, MISSING_SHARE * known):
-            gathered.result.fail(
-                f"{len(missing)} known records were missing from the EHR's answer. Nothing was revoked; "
-                "check the EHR's permissions, then sync again."
-            )
+        if charts is None and (problem := self._unbelievable(gathered, missing, known)):
+            gathered.result.fail(problem)
+            with self.transaction() as connection:  # or they would be missing from every later read
+                facts.forget_families(connection, self.practice.id, self.merger.new)
             return
         with self.transaction() as connection:
             known_contacts = facts.members_by_ref(connection, self.practice.id, contacts)
@@ -254,3 +241,30 @@ class Gatherer:
         self._left_out(gathered, sorted({on[ref] for ref in back if on.get(ref)}))
         with self.transaction() as connection:
             facts.remove(connection, self.practice.id, self.run, gathered.gone)
+
+    def _unbelievable(self, gathered: Gathered, missing: list[str], known: int) -> str:
+        """Why a full read is not believed, complete as it may be: so much is missing from it; empty when it is."""
+        charts = sum(ref.startswith("Patient/") for ref in missing)
+        contacts = len(missing) - charts
+        familiar = known - sum(ref.startswith("Patient/") for ref in self.merger.new)
+        if known and not gathered.counts["patients"]:
+            return (
+                f"The EHR gave no patients where {known} were known. Nothing was changed; "
+                "check the EHR's address and permissions."
+            )
+        if familiar >= WHOLE_TYPE and charts >= familiar:
+            return (
+                f"Not one of the {familiar} known charts is in the EHR's answer, but others are. Nothing was revoked "
+                "or opened; check the EHR's address: is it another practice's?"
+            )
+        if contacts >= WHOLE_TYPE and not gathered.counts["contacts"]:
+            return (
+                f"The EHR gave no contacts at all where {contacts} were known. Nothing was revoked; "
+                "check the EHR's permission to read RelatedPerson, then sync again."
+            )
+        if len(missing) > max(MISSING_FLOOR, MISSING_SHARE * known):
+            return (
+                f"{len(missing)} known records were missing from the EHR's answer. Nothing was revoked; "
+                "check the EHR's permissions, then sync again."
+            )
+        return ""

@@ -1,6 +1,6 @@
 """What the EHR last said of each chart and contact, loaded as the rules need it, and what was decided about it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -60,6 +60,20 @@ def remove(connection: sa.Connection, practice: str, run: int, refs: Sequence[st
             gone = encode(msgspec.structs.replace(decode_patient(known), active=False)).decode()
             values = {"facts": gone, "hash": "gone", "updated": None, "changed_run": run, "seen_run": run}
             connection.execute(sa.update(t.patient).where(one).values(values))
+
+
+def forget_families(connection: sa.Connection, practice: str, refs: Collection[str]) -> None:
+    """Forgets the charts among these records, and the contacts among them that are on one of those charts."""
+    charts = sorted(ref for ref in refs if ref.startswith("Patient/"))
+    contacts = {ref for ref in refs if ref.startswith("RelatedPerson/")}
+    for batch in batches(charts):
+        here = sa.and_(t.contact.c.practice == practice, t.contact.c.patient.in_(batch))
+        on_them = sorted(contacts & set(connection.scalars(sa.select(t.contact.c.ref).where(here))))
+        for some in batches(on_them):
+            one = sa.and_(t.contact.c.practice == practice, t.contact.c.ref.in_(some))
+            connection.execute(sa.delete(t.contact).where(one))
+        themselves = sa.and_(t.patient.c.practice == practice, t.patient.c.ref.in_(batch))
+        connection.execute(sa.delete(t.patient).where(themselves))
 
 
 def mark_changed(connection: sa.Connection, practice: str, run: int, charts: Sequence[str]) -> None:

@@ -63,6 +63,8 @@ class Merger:
         self.run = run
         self.fresh = False
         """Whether nothing was known of the practice before this run, so that little has to be looked up."""
+        self.new: set[str] = set()
+        """Records that this read has brought for the first time, where others were known before."""
         self._was_unusable: dict[str, _Stored] = {}
 
     def merge(self, connection: sa.Connection, incoming: Sequence[Incoming], *, full: bool) -> Merged:
@@ -144,6 +146,8 @@ class Merger:
                     left_charts += [old.chart] if new.chart != old.chart else []
             if not again:
                 merged.count(table)
+            if old is None:
+                self.new.add(new.ref)
             merged.changed += 1
             rows[new.ref] = new
             known[new.ref] = _Stored(new.hash, self.run, new.chart, new.fact, new.updated, self.run)

@@ -45,8 +45,8 @@ def test_every_explicit_reason_is_a_reason() -> None:
         (Seen(7), 300, "run"),
         (Seen(3, day=3), 100, "day"),
         (Seen(3, day=2), 100, None),
-        (Seen(1, week=10), 100, "week"),
-        (Seen(1, week=9), 100, None),
+        (Seen(1, week=5), 100, "week"),
+        (Seen(1, week=4), 100, None),
         (Seen(5, week=20), 500, None),  # 5 % of 500
         (Seen(6, week=20), 500, "week"),
         (Seen(1), 0, None),

@@ -30,8 +30,11 @@ Report = dict[str, Any]
 class SmallPractice:
     """``number`` families with one child (``Patient/p1`` …) and one mother (``mother1@mail.example`` …) each."""
 
-    def __init__(self, engine: sa.Engine, folder: Path, number: int, *, policy: str = "", more: str = "") -> None:
+    def __init__(
+        self, engine: sa.Engine, folder: Path, number: int, *, policy: str = "", more: str = "", id: str = PRACTICE
+    ) -> None:
         self.engine = engine
+        self.id = id
         self.folder = folder
         self.now = START
         (folder / "ehr").mkdir(parents=True)
@@ -45,7 +48,7 @@ class SmallPractice:
         """Writes config.toml; a practice whose first Welcome emails are not held, unless told otherwise."""
         ehr = 'kind = "files"\npath = "ehr"'
         text = practice_table(
-            PRACTICE,
+            self.id,
             ehr,
             policy=policy or "hold_first_welcome = false",
             more=more,
@@ -56,7 +59,7 @@ class SmallPractice:
 
     @property
     def practice(self) -> Practice:
-        return self.app.practices[PRACTICE]
+        return self.app.practices[self.id]
 
     def add_family(self, number: int) -> None:
         chart = patient(f"p{number}", f"Child {_word(number)}", BORN, "female")
@@ -103,7 +106,7 @@ class SmallPractice:
         return sync(self.engine, self.practice, Request(**request), clock=lambda: self.now, progress=progress)
 
     def held(self) -> list[dict[str, Any]]:
-        return held_plans(self.engine, [PRACTICE])
+        return held_plans(self.engine, [self.id])
 
     def release(self, run: int, *, actor: str = "person:rita", expected: str | None = None) -> Released:
         return release(self.engine, self.app.practices, run, actor=actor, now=self.now, expected=expected)
@@ -111,7 +114,7 @@ class SmallPractice:
     def states(self) -> dict[str, dict[str, str]]:
         """By address without its domain: each chart's state, or the reason where it is not open."""
         with read(self.engine) as connection:
-            found = views.accounts(connection, [PRACTICE])
+            found = views.accounts(connection, [self.id])
         return {
             account["email"].split("@")[0]: {
                 one["patient"].removeprefix("Patient/"): one["state"]
