@@ -233,7 +233,8 @@ class _Work:
         audit.append(connection, self.practice, entries, now)
 
     def _few(self, connection: sa.Connection) -> int:
-        return max(FEW, int(SHARE * sightings.count(connection, self.practice)))
+        accounts = sightings.count(connection, self.practice)
+        return max(FEW, int(SHARE * accounts)) if accounts else 0  # an empty database knows nobody, and judges nobody
 
     def _hold(self, connection: sa.Connection, kind: DriftKind, number: int, now: datetime) -> None:
         """One finding for many; none closes it again."""

@@ -148,6 +148,12 @@ def test_a_portal_full_of_strangers_is_left_alone_for_a_human(place: Place) -> N
     assert (place.findings(), place.opens("x0")) == ([], [])
 
 
+def test_an_empty_database_closes_nothing_in_a_portal_that_others_filled(place: Place) -> None:
+    place.portal.put_accounts([PortalAccount("x1", "x1@mail.example", "", True, "invited", (STRANGE,))])
+    assert place.compare().held == 1
+    assert (place.findings(), place.opens("x1")) == (["portal-orphan"], ["Patient/stranger"])
+
+
 def test_an_empty_portal_is_told_once_and_not_filled_by_itself(place: Place) -> None:
     place.filled(8).remove(*(f"a{n}" for n in range(8)))
     found = place.compare(repair=True)

@@ -1,5 +1,7 @@
 """Every fault at every request of a delivery to a SCIM portal: nothing is lost, nothing doubled, nothing claimed."""
 
+import multiprocessing
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,15 +20,16 @@ from adapter.portal.scim import ScimPortal
 from adapter.portal.sign_in import FixedToken
 from adapter.portal.wire import Wire
 from adapter.sandbox.portal import SandboxPortal
-from adapter.store import outgoing
+from adapter.store import outbox, outgoing
 from adapter.store import tables as t
 from adapter.store.engine import begin, make_engine, read
+from adapter.store.outbox import LEASE
 from tests.edges.effects import NOW, PRACTICE, add_account, add_effect, add_grant
 from tests.edges.portal.faulty import FAULTS, Faulty, standing_before
 
 ROUNDS = 12
-LIKE_OTHERS = {"closed", "elsewhere", "forbidden", "unknown-token"}
-"""Put off exactly as "broken" and "too-many" are."""
+ELSEWHERE = {"killed", "closed", "elsewhere", "forbidden", "unknown-token"}
+"""The first has a test of its own; the others are put off exactly as "broken" and "too-many" are."""
 PEOPLE = [f"a{number}" for number in range(5)]
 
 
@@ -91,6 +94,21 @@ class Line:
         for key in PEOPLE:
             add_effect(self.engine, f"{key}-second", EffectKind.ACCOUNT, key, next_at=self.at)
 
+    def deliver_until_done(self, case: str) -> None:
+        """Delivers until nothing waits. After each round, nothing that is called done opens more than was decided."""
+        for _ in range(ROUNDS):
+            self.deliver()
+            shown, wanted = self.direct.get_accounts(PEOPLE), self.wanted()
+            for key in self.claimed() & shown.keys():
+                assert not opens_more(shown[key], self.direct.kept(wanted[key]), self.at), (case, key)
+            if not self.waiting():
+                break
+        assert not self.waiting(), case
+        assert self.claimed() == set(PEOPLE), case
+        assert len(self.server.users) == len(PEOPLE), case
+        for key, account in self.wanted().items():
+            assert compare(self.direct.kept(account), shown.get(key), self.at) is None, (case, key)
+
 
 @pytest.fixture
 def line(sqlite_url: str) -> Iterator[Line]:
@@ -110,7 +128,7 @@ def line(sqlite_url: str) -> Iterator[Line]:
     engine.dispose()
 
 
-@pytest.mark.parametrize("fault", sorted(FAULTS.keys() - LIKE_OTHERS))
+@pytest.mark.parametrize("fault", sorted(FAULTS.keys() - ELSEWHERE))
 def test_a_fault_at_any_request_loses_nothing_doubles_nothing_and_hides_nothing(line: Line, fault: str) -> None:
     line.start_over()
     line.change_everything()
@@ -122,15 +140,29 @@ def test_a_fault_at_any_request_loses_nothing_doubles_nothing_and_hides_nothing(
         line.start_over()
         line.change_everything()
         line.between.again(fault, at)
-        for _ in range(ROUNDS):
-            line.deliver()
-            shown, wanted = line.direct.get_accounts(PEOPLE), line.wanted()
-            for key in line.claimed() & shown.keys():
-                assert not opens_more(shown[key], line.direct.kept(wanted[key]), line.at), (fault, at, key)
-            if not line.waiting():
-                break
-        assert not line.waiting(), (fault, at)
-        assert line.claimed() == set(PEOPLE), (fault, at)
-        assert len(line.server.users) == len(PEOPLE), (fault, at)
-        for key, account in line.wanted().items():
-            assert compare(line.direct.kept(account), shown.get(key), line.at) is None, (fault, at, key)
+        line.deliver_until_done(f"{fault} at {at}")
+
+
+def test_a_worker_killed_at_any_request_loses_nothing_and_doubles_nothing(line: Line) -> None:
+    fork = multiprocessing.get_context("fork")
+    line.start_over()
+    line.change_everything()
+    line.between.again()
+    line.deliver()
+    for at in range(1, line.between.asked + 1):
+        line.start_over()
+        line.change_everything()
+        line.between.again("killed", at)
+        line.engine.dispose()
+        worker = fork.Process(target=line.deliver)
+        worker.start()
+        assert worker.pid is not None
+        line.between.victim = worker.pid
+        worker.join(20)
+        assert worker.exitcode == -signal.SIGKILL, at
+        line.between.again()
+        assert line.waiting(), at  # what was under way is not called done
+        line.at += LEASE + timedelta(minutes=1)
+        with begin(line.engine) as connection:
+            outbox.recover(connection, now=line.at)
+        line.deliver_until_done(f"killed at {at}")

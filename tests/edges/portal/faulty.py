@@ -1,5 +1,7 @@
 """Stands between a connector and its portal and does one thing wrong, at one request: the faults of a bad line."""
 
+import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +26,8 @@ class Faulty:
         self.lock = threading.Lock()
         self.session = requests.Session()
         self.base_url = ""
+        self.victim = 0
+        """The process that "killed" kills, once its request was applied."""
 
     def next_is_faulty(self, headers: dict[str, str]) -> bool:
         with self.lock:
@@ -94,6 +98,12 @@ def _twice(handler: _Handler, body: bytes) -> None:
     handler.give(handler.forward(body))
 
 
+def _killed(handler: _Handler, body: bytes) -> None:
+    handler.forward(body)
+    os.kill(handler.server.faulty.victim, signal.SIGKILL)
+    handler.hang_up()
+
+
 FAULTS: dict[str, Callable[[_Handler, bytes], None]] = {
     "dropped": lambda handler, _: handler.hang_up(),
     "applied-and-lost": _applied_and_lost,
@@ -109,6 +119,7 @@ FAULTS: dict[str, Callable[[_Handler, bytes], None]] = {
     "elsewhere": lambda handler, _: handler.say(307, b"", {"Location": "https://elsewhere.example/v2/Users"}),
     "forbidden": _problem(403),
     "unknown-token": _problem(401),
+    "killed": _killed,
 }
 
 
