@@ -23,6 +23,7 @@ from adapter.cli import (
     revoke,
     service,
     setup,
+    tokens,
     undo,
     widgets,
     work,
@@ -35,6 +36,7 @@ __all__ = ["app", "run"]
 MODULES = (
     setup,
     people,
+    tokens,
     mapping,
     backup,
     plans,

@@ -50,6 +50,7 @@ def decide(
     from adapter.cli.render import CHANGES
     from adapter.core.answers import Answer
     from adapter.jobs import finding_answers as answers
+    from adapter.jobs.shapes import decided_shape
 
     built = load(context)
     practice = answers.practice_of(built.engine, finding)
@@ -63,15 +64,7 @@ def decide(
     else:
         done = answers.decide(*asked, Answer(answer), reason=reason, until=day, actor=actor(), clock=built.clock)
     if json:
-        print_json(
-            {
-                "practice": done.practice,
-                "answer": str(answer),
-                "findings": done.findings,
-                "changes": done.changes,
-                "waits": done.waits,
-            }
-        )
+        print_json(decided_shape(done, str(answer)))
         return HELD if done.waits else DONE
     what = "Withdrawn" if answer is Says.WITHDRAW else "Decided"
     others = f" (and {len(done.findings) - 1:,} more of the same address)" if len(done.findings) > 1 else ""

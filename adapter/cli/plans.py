@@ -40,6 +40,7 @@ def plan(
     from adapter.jobs.frozen import freeze, look_ahead
     from adapter.jobs.plan_file import write_plan
     from adapter.jobs.run import Request
+    from adapter.jobs.shapes import action_shape
 
     built = load(context)
     wanted = chosen(built, practice)
@@ -56,7 +57,7 @@ def plan(
             else:
                 said, frozen, names = freeze(built.engine, built.practices[name], request, **where)
                 actions = frozen.actions
-        documents.append(said | {"actions": [_action(action) for action in actions]})
+        documents.append(said | {"actions": [action_shape(action) for action in actions]})
         shown.append((said, actions, names))
         if out_file is not None:
             write_plan(out_file, documents[-1], frozen)
@@ -71,27 +72,6 @@ def plan(
     if not all(said["complete"] for said in documents):
         return FAILED
     return HELD if any(said["held"] for said in documents) else DONE
-
-
-def _action(action: Any) -> dict[str, Any]:
-    shown = {
-        "action": str(action.action),
-        "account": action.account,
-        "patient": action.patient,
-        "reason": action.reason,
-        "source": action.source,
-    }
-    if action.grant:
-        grant = action.grant
-        shown |= {
-            "state": str(grant.state),
-            "access": str(grant.access),
-            "role": str(grant.role),
-            "authority": str(grant.authority),
-        }
-    if action.new_key:
-        shown |= {"new_account": action.new_key}
-    return shown
 
 
 @app.command(rich_help_panel="Every day")

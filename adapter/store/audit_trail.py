@@ -30,6 +30,8 @@ class Wanted:
     patient: str | None = None
     actor: str | None = None
     run: int | None = None
+    after: int | None = None
+    """Only entries with a higher number."""
 
 
 def practices(connection: sa.Connection) -> list[str]:
@@ -123,6 +125,8 @@ def _conditions(connection: sa.Connection, wanted: Wanted) -> Iterator[sa.Column
         yield audit.c.patient == wanted.patient
     if wanted.actor is not None:
         yield sa.or_(audit.c.actor == wanted.actor, audit.c.actor == f"person:{wanted.actor}")
+    if wanted.after is not None:
+        yield audit.c.seq > wanted.after
     if wanted.run is not None:
         yield audit.c.run == wanted.run
     if wanted.email_key is not None:

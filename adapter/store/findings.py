@@ -12,6 +12,9 @@ from adapter.store import decisions
 from adapter.store import tables as t
 from adapter.store.sql import among, batches, upsert
 
+GRAVITY = {"error": 0, "warning": 1}
+"""Severities in the order of the queue; what is not among them comes last."""
+
 _ANSWERED = sa.exists().where(
     t.decision.c.practice == t.finding.c.practice,
     sa.or_(
@@ -156,11 +159,15 @@ def listing(
     email: str | None = None,
     refs: Sequence[str] = (),
     decided: bool = False,
+    code: str | None = None,
+    after: tuple[int, datetime, str] | None = None,
+    limit: int | None = None,
 ) -> list[dict[str, Any]]:
     """Open findings in the shape of ``adapter findings --json``, the gravest and oldest first.
 
     With ``email`` or ``refs`` only those that name that address, chart or contact; with ``decided`` also those that a
-    human has answered. ``decisions`` has every answer that each ever had, the latest first.
+    human has answered. ``decisions`` has every answer that each ever had, the latest first. A page goes on ``after``
+    the gravity (``GRAVITY``), ``since`` and id of the last one.
     """
     query = sa.select(t.finding).where(t.finding.c.practice.in_(practices), t.finding.c.closed_at.is_(None))
     if not decided:
@@ -169,7 +176,13 @@ def listing(
         query = query.where(
             sa.or_(t.finding.c.email == email, t.finding.c.patient.in_(refs), t.finding.c.contact.in_(refs))
         )
-    gravity = sa.case({"error": 0, "warning": 1}, value=t.finding.c.severity, else_=2)
+    gravity = sa.case(GRAVITY, value=t.finding.c.severity, else_=len(GRAVITY))
+    if code is not None:
+        query = query.where(t.finding.c.code == code)
+    if after is not None:
+        key = (sa.literal(after[0]), sa.literal(after[1], t.finding.c.since.type), sa.literal(after[2]))
+        query = query.where(sa.tuple_(gravity, t.finding.c.since, t.finding.c.id) > sa.tuple_(*key))
+    query = query.limit(limit)
     names = ("id", "practice", "code", "severity", "patient", "contact", "email", "message", "remedy")
     found = [
         {name: row[name] for name in names}

@@ -239,14 +239,20 @@ def listing(
     practice: str | None = None,
     states: Collection[EffectState] | None = None,
     limit: int | None = None,
+    after: str | None = None,
 ) -> list[dict[str, Any]]:
-    """The outbox for people and programs, oldest first: the shape of ``adapter outbox --json``. Times are UTC."""
+    """The outbox for people and programs, oldest first: the shape of ``adapter outbox --json``. Times are UTC.
+
+    ``after`` gives a page: those whose id, which grows with time, comes after it.
+    """
     names = ("id", "practice", "kind", "to", "state", "attempts", "next_at", "last_error", "created_at")
     query = sa.select(*(effect.c[name] for name in names)).order_by(effect.c.created_at, effect.c.id).limit(limit)
     if practice is not None:
         query = query.where(effect.c.practice == practice)
     if states is not None:
         query = query.where(effect.c.state.in_(states))
+    if after is not None:
+        query = query.where(effect.c.id > after).order_by(None).order_by(effect.c.id)
     rows = (row._asdict() for row in connection.execute(query))
     return [row | {"next_at": _iso(row["next_at"]), "created_at": _iso(row["created_at"])} for row in rows]
 

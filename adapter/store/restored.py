@@ -153,6 +153,9 @@ def _interrupt(connection: sa.Connection, now: datetime) -> None:
     connection.execute(sa.update(t.practice).values(released_at=None, rules_hash=None))
     connection.execute(sa.delete(t.lease))
     connection.execute(sa.delete(t.session))  # whoever was signed in then may have been removed since
+    connection.execute(sa.delete(t.vendor_token))
+    alive = t.api_token.c.revoked_at.is_(None)  # one that was revoked since the backup must not open anything again
+    connection.execute(sa.update(t.api_token).where(alive).values(revoked_at=now))
 
 
 def _tell_portal(connection: sa.Connection, now: datetime) -> None:

@@ -87,9 +87,13 @@ def full_sizes(connection: sa.Connection, practice: str, *, before: int, limit: 
     return found
 
 
-def listing(connection: sa.Connection, practices: Sequence[str], *, limit: int = 20) -> list[dict[str, Any]]:
-    """The latest runs in the shape of ``adapter runs --json``, newest first."""
+def listing(
+    connection: sa.Connection, practices: Sequence[str], *, limit: int = 20, before: int | None = None
+) -> list[dict[str, Any]]:
+    """The latest runs in the shape of ``adapter runs --json``, newest first; with ``before`` those before that one."""
     query = sa.select(t.run).where(t.run.c.practice.in_(practices)).order_by(t.run.c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(t.run.c.id < before)
     return [shape(dict(row)) for row in connection.execute(query).mappings()]
 
 

@@ -6,6 +6,7 @@ rows. Times are UTC. The schema is created and changed by ``migrations/`` only.
 
 import sqlalchemy as sa
 
+from adapter.store.client_tables import api_answer, api_token, vendor_assertion, vendor_token
 from adapter.store.columns import Instant, changed_at, metadata
 from adapter.store.columns import text as _text
 from adapter.store.decision_table import decision
@@ -14,7 +15,6 @@ from adapter.store.held_tables import change_count, held_account, held_plan
 from adapter.store.mail_tables import suppressed, welcome
 from adapter.store.revocation_table import revocation
 from adapter.store.staff_tables import person, person_role, session, sign_in_attempt
-from adapter.store.vendor_tables import vendor_assertion, vendor_token
 
 practice = sa.Table(
     "practice",
@@ -248,6 +248,8 @@ push_channel = sa.Table(
 __all__ = [
     "Instant",
     "account",
+    "api_answer",
+    "api_token",
     "audit",
     "change_count",
     "contact",

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from adapter.store.vendor_tables import vendor_assertion, vendor_token
+from adapter.store.client_tables import vendor_assertion, vendor_token
 
 
 class Issued(NamedTuple):

@@ -12,9 +12,17 @@ from adapter.store.sql import batches
 
 
 def accounts(
-    connection: sa.Connection, practices: Sequence[str], *, email_key: str | None = None
+    connection: sa.Connection,
+    practices: Sequence[str],
+    *,
+    email_key: str | None = None,
+    after: str | None = None,
+    limit: int | None = None,
 ) -> list[dict[str, Any]]:
-    """Accounts that have or had a grant, by practice and address; with ``email_key`` that one alone."""
+    """Accounts that have or had a grant, by practice and address; with ``email_key`` that one alone.
+
+    Of one practice a page can be had: at most ``limit`` of those whose address comes after ``after``.
+    """
     query = (
         sa.select(t.account)
         .where(t.account.c.practice.in_(practices))
@@ -22,6 +30,9 @@ def accounts(
     )
     if email_key is not None:
         query = query.where(t.account.c.email_key == email_key)
+    if after is not None:
+        query = query.where(t.account.c.email_key > after)
+    query = query.limit(limit)
     rows = connection.execute(query).mappings().all()
     shown = []
     for batch in batches(rows):

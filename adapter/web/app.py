@@ -26,6 +26,10 @@ from adapter.web import (
     today,
 )
 from adapter.web import demo as demo_door
+from adapter.web.api import routes as api
+from adapter.web.api.problems import Problem
+from adapter.web.api.problems import told as problem
+from adapter.web.api.tokens import by_token
 from adapter.web.asking import Ask, nobody
 from adapter.web.fhir import routes as fhir
 from adapter.web.guard import Guard, doors
@@ -54,7 +58,7 @@ def make_app(app: App, ask: Ask = nobody, *, demo: str = "") -> FastAPI:
     web.add_middleware(
         Guard,
         doors=doors((route for router in routers for route in router.routes), ROUTES),
-        authenticate=(sign_in.by_session(app),),
+        authenticate=(sign_in.by_session(app), by_token(app)),
         settings=app.settings,
         refusals=refusals,
     )
@@ -75,6 +79,7 @@ def make_routers(app: App, pages: Pages, ask: Ask = nobody, *, demo: str = "") -
         registration.make_router(app),
         bounces.make_router(app),
         fhir.make_router(app),
+        *api.make_routers(app),
         static.make_router(),
         sign_in.make_router(app, pages),
         practices.make_router(app, pages),
@@ -111,6 +116,11 @@ def _tell_errors(web: FastAPI, refusals: Refusals) -> None:
             answer.headers.setdefault(name, value)
         return answer
 
+    async def of_the_api(_: Request, error: Exception) -> Response:
+        assert isinstance(error, Problem)
+        return problem(error.status, error.detail, error.headers)
+
+    web.add_exception_handler(Problem, of_the_api)
     web.add_exception_handler(HTTPException, told)
     web.add_exception_handler(RequestValidationError, invalid)
     web.add_exception_handler(AdapterError, ours)

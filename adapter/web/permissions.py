@@ -54,6 +54,28 @@ ROUTES = MappingProxyType(
             for rest in ("", "/{rest:path}")
         },
         "GET /demo/{given}": Need.SECRET,
+        # The JSON API. Syncing the whole practice takes an admin: the route looks.
+        "GET /api/v1/openapi.json": Need.SIGNED_IN,
+        **{
+            f"GET /api/v1/practices/{{practice}}/{path}": Need.VIEWER
+            for path in (
+                "accounts",
+                "accounts/{email}",
+                "explain",
+                "findings",
+                "runs",
+                "runs/{run}",
+                "held",
+                "outbox",
+                "widgets",
+                "audit",
+            )
+        },
+        "POST /api/v1/practices/{practice}/plan": Need.RECONCILER,
+        "POST /api/v1/practices/{practice}/sync": Need.RECONCILER,
+        "POST /api/v1/practices/{practice}/accounts/{email}/register": Need.RECONCILER,
+        "POST /api/v1/practices/{practice}/findings/{finding}/decide": Need.RECONCILER,
+        "POST /api/v1/practices/{practice}/runs/{run}/release": Need.ADMIN,
         # Signing in and out
         "GET /sign-in": Need.NOTHING,
         "POST /sign-in": Need.NOTHING,

@@ -3,6 +3,7 @@
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
+from adapter.web.api import problems
 from adapter.web.languages import say
 from adapter.web.pages import Pages
 
@@ -19,7 +20,9 @@ class Refusals:
         self._pages = pages
 
     def told(self, request: Request, status: int, sentence: str, **headers: str) -> Response:
-        """This sentence, as a page or as JSON."""
+        """This sentence, as a page or as JSON; below /api as the problem that programs know."""
+        if problems.is_api(request):
+            return problems.told(status, sentence, headers)
         if "hx-request" in request.headers:
             return self._pages.show(request, "oops.html", status, sentence=sentence, headers=headers)
         if wants_page(request):
@@ -58,6 +61,8 @@ class Refusals:
 
     def broken(self, request: Request) -> Response:
         """Without a template: whatever broke may have been one."""
+        if problems.is_api(request):
+            return problems.told(500, "Something went wrong here.")
         if wants_page(request):
             return PlainTextResponse("Something went wrong here.", 500)
         return JSONResponse({"error": "Something went wrong here."}, 500)

@@ -8,7 +8,7 @@ from adapter.store.face.accounts import ACCOUNTS
 from adapter.store.face.audit import AUDIT
 from adapter.store.face.findings import FINDINGS
 from adapter.store.face.grants import GRANTS
-from adapter.store.face.source import Page, Source, find, page, total
+from adapter.store.face.source import Page, Source, find, fits, page, total
 from adapter.store.face.welcomes import WELCOMES
 
 SOURCES: dict[str, Source] = {
@@ -20,4 +20,4 @@ SOURCES: dict[str, Source] = {
 }
 """By resource type."""
 
-__all__ = ["SOURCES", "Page", "Source", "find", "page", "total"]
+__all__ = ["SOURCES", "Page", "Source", "find", "fits", "page", "total"]

@@ -49,6 +49,14 @@ def page(
     return Page(source.views(connection, shown), last)
 
 
+def fits(source: Source, after: Sequence[Any]) -> bool:
+    """Whether this can be a key of the source."""
+    return len(after) == len(source.key) and all(
+        ("\0" not in part if isinstance(part, str) else 0 <= part < 2**31) and isinstance(part, column.type.python_type)
+        for part, column in zip(after, source.key, strict=True)
+    )
+
+
 def total(connection: sa.Connection, source: Source, practice: str, search: Search, now: datetime) -> int:
     """How many match."""
     query = source.rows(connection, practice, search, now)

@@ -62,6 +62,8 @@ def answer(app: App, trail: ReadTrail, asked: Asked) -> Response:
             return JSONResponse(smart_configuration(token_url))
     visitor = admit(app, asked.request, asked.practice)
     check_format(asked.request, asked.params)
+    if any("\0" in value for _, value in asked.params):
+        raise Refused(400, "invalid", "The search holds something that cannot be.")
     match asked.steps:
         case (kind, "_search") if kind in TYPES and asked.request.method == "POST":
             return _search(app, trail, visitor, asked, kind, base)
@@ -98,7 +100,7 @@ def _search(app: App, trail: ReadTrail, visitor: Visitor, asked: Asked, kind: st
         if search.page:
             where = bundles.place(search.page, kind)
             search, after = parse(kind, where.search, maker.ehr, strict=False), where.after
-            if len(after) != len(face.SOURCES[kind].key):
+            if not face.fits(face.SOURCES[kind], after):
                 raise BadSearch("This is not a next link of this search.")
     except BadSearch as error:
         raise Refused(400, "invalid", str(error)) from None

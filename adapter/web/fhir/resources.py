@@ -14,7 +14,25 @@ from adapter.jobs.audit_fhir import event_of
 from adapter.settings import FhirEhr, PracticeSettings
 from adapter.web.fhir.answers import Refused
 
-_ADDRESSES = ("email", "new_email")
+_BARE = frozenset(
+    {
+        "access",
+        "authority",
+        "contact",
+        "count",
+        "is_self",
+        "organization",
+        "revision",
+        "role",
+        "run",
+        "state",
+        "status",
+        "until",
+        "welcome",
+    }
+)
+"""What an entry of the trail may say of a change to who must not see names and addresses. Listed, so that what is added
+to the trail later does not show by itself."""
 
 
 class Maker:
@@ -38,8 +56,7 @@ class Maker:
 
     def _audit_event(self, entry: Element) -> Element:
         if not self._with_address:
-            detail = {name: value for name, value in entry["detail"].items() if name not in _ADDRESSES}
-            entry = entry | {"email": None, "detail": detail}
+            entry = entry | {name: _bare(entry[name]) for name in ("before", "after", "detail")} | {"email": None}
         event = event_of(entry)
         for entity in event["entity"]:
             what = entity["what"]
@@ -50,6 +67,12 @@ class Maker:
         except ValueError:
             raise Refused(500, "exception", "An entry of the trail was altered: run `adapter audit verify`.") from None
         return resource("AuditEvent", event.pop("id"), at, event)
+
+
+def _bare(said: Any) -> Any:
+    if not isinstance(said, dict):
+        return None
+    return {name: value for name, value in said.items() if name in _BARE and isinstance(value, str | int)}
 
 
 def ehr_of(practice: PracticeSettings) -> Ehr:

@@ -42,6 +42,9 @@ SAMPLES = {
     "contact": "c1",
     "chart": "p1",
     "given": "word",
+    "email": "nobody@mail.example",
+    "run": "1",
+    "finding": "0",
 }
 """What stands for the parts of a path that are not fixed."""
 

@@ -1,0 +1,39 @@
+"""Values as programs get them, from the command line and the JSON API alike."""
+
+from typing import Any
+
+from adapter.core.plan import Action
+from adapter.jobs.finding_answers import Decided
+
+
+def action_shape(action: Action) -> dict[str, Any]:
+    """One action of a plan as ``adapter plan --json`` prints it."""
+    shown = {
+        "action": str(action.action),
+        "account": action.account,
+        "patient": action.patient,
+        "reason": action.reason,
+        "source": action.source,
+    }
+    if action.grant:
+        grant = action.grant
+        shown |= {
+            "state": str(grant.state),
+            "access": str(grant.access),
+            "role": str(grant.role),
+            "authority": str(grant.authority),
+        }
+    if action.new_key:
+        shown |= {"new_account": action.new_key}
+    return shown
+
+
+def decided_shape(done: Decided, answer: str) -> dict[str, Any]:
+    """What came of an answer as ``adapter decide --json`` prints it."""
+    return {
+        "practice": done.practice,
+        "answer": answer,
+        "findings": done.findings,
+        "changes": done.changes,
+        "waits": done.waits,
+    }

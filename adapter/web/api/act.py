@@ -1,0 +1,175 @@
+"""What the JSON API does: plan, sync, register, release. Each calls the job that the command of the same name calls."""
+
+import re
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from adapter.bootstrap import App
+from adapter.core.answers import Answer
+from adapter.core.staff import StaffRole
+from adapter.jobs import finding_answers as answers
+from adapter.jobs.frozen import look_ahead
+from adapter.jobs.register import look, register
+from adapter.jobs.release import release
+from adapter.jobs.run import Request as Wanted
+from adapter.jobs.shapes import action_shape, decided_shape
+from adapter.jobs.sync import sync
+from adapter.store import runs
+from adapter.store.engine import read
+from adapter.web.api import problems, schemas
+from adapter.web.api.describing import Describe
+from adapter.web.api.look import Email, RunNumber
+from adapter.web.api.once import once
+from adapter.web.api.problems import Problem
+from adapter.web.body import BadBody, read_json
+from adapter.web.caller import caller
+
+_REFERENCE = r"^(Patient|RelatedPerson)/[A-Za-z0-9.-]{1,64}$"
+_HASH = r"^[0-9a-f]{8,64}$"
+_FULL = {"full": schemas.YES_OR_NO}
+PLAN_BODY = {"type": "object", "properties": _FULL, "additionalProperties": False}
+SYNC_BODY = PLAN_BODY | {"properties": _FULL | {"person": {"type": ["string", "null"], "pattern": _REFERENCE}}}
+RELEASE_BODY = PLAN_BODY | {"properties": {"plan": {"type": ["string", "null"], "pattern": _HASH}}}
+NO_BODY: dict[str, Any] = PLAN_BODY | {"properties": {}}
+
+
+FindingId = Annotated[str, Path(pattern="^[0-9a-f]{1,64}$")]
+WITHDRAW = "withdraw"
+_ANSWER = f"^({'|'.join([*Answer, WITHDRAW])})$"
+_DAY = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
+DECIDE_BODY: dict[str, Any] = PLAN_BODY | {
+    "required": ["answer", "reason"],
+    "properties": {
+        "answer": {"type": "string", "pattern": _ANSWER},
+        "reason": {"type": "string", "pattern": "^[^\\u0000]+$", "maxLength": 500},
+        "until": {"type": ["string", "null"], "pattern": _DAY},
+    },
+}
+
+
+def add_routes(router: APIRouter, app: App, describe: Describe) -> None:
+    """Adds every route that does something."""
+
+    async def doing(request: Request, form: dict[str, Any], do: Callable[[dict[str, Any]], Any]) -> Response:
+        """Reads the body and does it once, in a thread."""
+        try:
+            given = _checked(await read_json(request), form, request)
+        except BadBody as error:
+            return problems.told(error.status if error.status != 400 else 422, str(error))
+        except Problem as error:
+            return problems.told(error.status, error.detail)
+        return await run_in_threadpool(once, app, request, given, lambda: do(given))
+
+    @router.post("/plan", **describe("plan", schemas.PLAN, body=PLAN_BODY))
+    async def plan(practice: str, request: Request) -> Response:
+        """What a sync would do, and why. Changes nothing."""
+
+        def do(given: dict[str, Any]) -> dict[str, Any]:
+            wanted = Wanted(full=given.get("full", False), actor=caller(request).actor)
+            here = app.practices[practice]
+            said, actions, _ = look_ahead(app.engine, here, wanted, clock=app.clock, progress=_quietly)
+            return said | {"actions": [action_shape(action) for action in actions]}
+
+        return await doing(request, PLAN_BODY, do)
+
+    @router.post("/sync", **describe("sync", schemas.RUN, body=SYNC_BODY))
+    async def run_sync(practice: str, request: Request) -> Response:
+        """Reads the EHR and brings the accounts up to date; answers when it is done. All of it takes an admin."""
+
+        def do(given: dict[str, Any]) -> dict[str, Any]:
+            person, by = given.get("person"), caller(request)
+            if person is None and not by.may(StaffRole.ADMIN, practice):
+                raise Problem(403, "Your role may sync one family: say which with person.")
+            wanted = Wanted(full=given.get("full", False), person=person, actor=by.actor)
+            return sync(app.engine, app.practices[practice], wanted, clock=app.clock, progress=_quietly)
+
+        return await doing(request, SYNC_BODY, do)
+
+    @router.post("/accounts/{email}/register", **describe("register", schemas.REGISTERED, body=NO_BODY))
+    async def register_again(practice: str, email: Email, request: Request) -> Response:
+        """Queues the Welcome email once more."""
+
+        def do(_: dict[str, Any]) -> dict[str, Any]:
+            found = look(app.engine, practice, email, app.clock().astimezone(app.practices[practice].zone))
+            if found.account is None:
+                raise Problem(404, found.problem)
+            register(app.engine, practice, email, actor=caller(request).actor, now=app.clock())
+            return {"practice": practice, "email": found.account.email, "status": "queued"}
+
+        return await doing(request, NO_BODY, do)
+
+    @router.post("/runs/{run}/release", **describe("release", schemas.RELEASED, body=RELEASE_BODY))
+    async def let_go(practice: str, run: RunNumber, request: Request) -> Response:
+        """Lets go what a run holds; ``plan`` is the hash of what was looked at, anything else is then refused."""
+
+        def do(given: dict[str, Any]) -> dict[str, Any]:
+            with read(app.engine) as connection:
+                row = runs.get(connection, run)
+            if row is None or row["practice"] != practice:
+                raise Problem(404, f"There is no run {run} of this practice.")
+            here = {practice: app.practices[practice]}
+            actor = caller(request).actor
+            done = release(app.engine, here, run, actor=actor, now=app.clock(), expected=given.get("plan"))
+            return asdict(done)
+
+        return await doing(request, RELEASE_BODY, do)
+
+    @router.post("/findings/{finding}/decide", **describe("decide", schemas.DECIDED, body=DECIDE_BODY))
+    async def decide(practice: str, finding: FindingId, request: Request) -> Response:
+        """Answers a finding, with a reason; ``withdraw`` takes the answer back. It counts at once."""
+
+        def do(given: dict[str, Any]) -> dict[str, Any]:
+            if "answer" not in given or not given.get("reason"):
+                raise Problem(422, 'The body must have "answer" and "reason".')
+            if answers.practice_of(app.engine, finding) != practice:
+                raise Problem(404, f"There is no finding {finding} of this practice.")
+            said: dict[str, Any] = {"reason": given["reason"], "actor": caller(request).actor, "clock": app.clock}
+            asked = (app.engine, app.practices[practice], [finding])
+            if given["answer"] == WITHDRAW:
+                return decided_shape(answers.withdraw(*asked, **said), WITHDRAW)
+            until = _day(given.get("until"))
+            return decided_shape(answers.decide(*asked, Answer(given["answer"]), until=until, **said), given["answer"])
+
+        return await doing(request, DECIDE_BODY, do)
+
+
+def _checked(body: Any, form: dict[str, Any], request: Request) -> dict[str, Any]:
+    """The body's fields, each as the form says. Raises Problem; no value is quoted."""
+    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise Problem(422, "The body must be JSON (application/json).")
+    given = {} if body is None else body
+    if not isinstance(given, dict):
+        raise Problem(422, "The body must be a JSON object.")
+    for name, value in given.items():
+        wanted = form["properties"].get(name)
+        if wanted is None:
+            raise Problem(422, f"The body may have: {', '.join(form['properties']) or 'nothing'}.")
+        if not _fits(value, wanted):
+            raise Problem(422, f'"{name}" is not as it must be: {wanted.get("pattern", wanted["type"])}.')
+    return given
+
+
+def _fits(value: Any, wanted: dict[str, Any]) -> bool:
+    if wanted["type"] == "boolean":
+        return isinstance(value, bool)
+    if value is None:
+        return "null" in wanted["type"]
+    fits = isinstance(value, str) and re.fullmatch(wanted["pattern"], value) is not None
+    return fits and len(value) <= wanted.get("maxLength", len(value))
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise Problem(422, '"until" is not a day that can be.') from None
+
+
+def _quietly(what: str, done: int, total: int | None) -> None:
+    """A program waits for the end alone."""
