@@ -100,7 +100,7 @@ class Decider:
         asked = (self._stored(batch, moved, halted) for batch in batches(keys))
         done = 0
         for batch, planned in zip(batches(keys), self.deciders.accounts(asked), strict=True):
-            spool.add(planned.actions, planned.counts, planned.braked)
+            spool.add(planned.actions, planned.counts, planned.braked, planned.opened)
             self._settle([address_scope(key) for key in batch], planned.found)
             done += len(batch)
             self.progress("accounts", done, len(keys))

@@ -1,4 +1,4 @@
-"""Deciding and planning a batch, from rows to rows: pure functions, so that any process can do it."""
+"""Deciding and planning a batch, from rows to rows: functions of their arguments alone, but for the ids of new rows."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -15,6 +15,7 @@ from adapter.core.persons import name_key
 from adapter.core.plan import Action, plan_account
 from adapter.core.policy import Policy
 from adapter.core.revoked import withdraw
+from adapter.store.rows import Writer, opened
 from adapter.store.stored import (
     StoredAddress,
     StoredChart,
@@ -40,6 +41,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """There are no accounts yet."""
     brakes: tuple[Brake, ...] = ()
     """The brakes that are on: what they hold is not planned."""
+    writer: Writer | None = None
+    """Who writes the rows of the first accounts; None where nothing but the plan is wanted."""
 
 
 class DecidedCharts(msgspec.Struct, gc=False, array_like=True):
@@ -66,6 +69,8 @@ class PlannedAccounts(msgspec.Struct, gc=False, array_like=True):
     braked: dict[str, int]
     """How many of them each brake counts, by ``brake:reason``."""
     found: list[Finding]
+    opened: bytes = b""
+    """Their rows as ``spool.PlanSpool`` keeps them, where they do nothing but open a practice's first accounts."""
 
 
 def decide_charts(charts: Sequence[StoredChart], terms: Terms) -> DecidedCharts:
@@ -123,7 +128,14 @@ def plan_accounts(
             brakes=tuple(Brake) if address.halted else terms.brakes,
         )
     counts = Counter(str(action.action) for action in actions)
-    return PlannedAccounts(encode_actions(actions), counts, {} if terms.first else braked(actions), found)
+    rows = opened(actions, terms.writer) if terms.first and terms.writer else None
+    return PlannedAccounts(
+        encode_actions(actions),
+        counts,
+        {} if terms.first else braked(actions),
+        found,
+        encode_actions(rows) if rows else b"",
+    )
 
 
 def braked(actions: Iterable[Action]) -> Counter[str]:

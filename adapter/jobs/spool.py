@@ -10,6 +10,7 @@ from typing import Self
 import msgspec
 
 from adapter.core.plan import Action
+from adapter.store.rows import Opened
 
 _LENGTH = 4
 
@@ -27,6 +28,7 @@ class PlanSpool:
         self._hash = hashlib.sha256()
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
         self._decode = msgspec.msgpack.Decoder(list[Action]).decode
+        self._decode_rows = msgspec.msgpack.Decoder(Opened).decode
 
     def __enter__(self) -> Self:
         return self
@@ -36,8 +38,11 @@ class PlanSpool:
     ) -> None:
         self._file.close()
 
-    def add(self, actions: bytes, counts: Mapping[str, int], braked: Mapping[str, int]) -> None:
-        """Appends actions as ``encode_actions`` writes them, with how many there are of each kind."""
+    def add(self, actions: bytes, counts: Mapping[str, int], braked: Mapping[str, int], rows: bytes = b"") -> None:
+        """Appends actions as ``encode_actions`` writes them, with how many there are of each kind.
+
+        ``rows`` is what they write (an ``Opened``), where that is known already.
+        """
         number = sum(counts.values())
         if not number:
             return
@@ -45,7 +50,9 @@ class PlanSpool:
         self.braked.update(braked)
         self._hash.update(memoryview(actions)[_head(number) :])
         self._file.seek(0, 2)
-        self._file.write(len(actions).to_bytes(_LENGTH) + actions)
+        for part in (actions, rows):
+            self._file.write(len(part).to_bytes(_LENGTH))
+            self._file.write(part)
 
     def hash(self) -> str:
         """SHA-256 (hex) over every action so far: the same plan has the same hash, in whatever pieces it came."""
@@ -53,9 +60,17 @@ class PlanSpool:
 
     def batches(self) -> Iterator[list[Action]]:
         """Everything, in order, in the pieces in which it came."""
+        return (self._decode(actions) for actions, _ in self._pieces())
+
+    def to_write(self) -> Iterator[list[Action] | Opened]:
+        """The same, by the rows where they are known."""
+        return (self._decode_rows(rows) if rows else self._decode(actions) for actions, rows in self._pieces())
+
+    def _pieces(self) -> Iterator[tuple[bytes, bytes]]:
         self._file.seek(0)
         while head := self._file.read(_LENGTH):
-            yield self._decode(self._file.read(int.from_bytes(head)))
+            actions = self._file.read(int.from_bytes(head))
+            yield actions, self._file.read(int.from_bytes(self._file.read(_LENGTH)))
 
 
 def _head(number: int) -> int:

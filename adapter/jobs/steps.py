@@ -21,6 +21,7 @@ from adapter.store import accounts, counts, decisions, facts, findings, runs
 from adapter.store.apply import Applier
 from adapter.store.held import HeldPlan
 from adapter.store.interrupts import allow
+from adapter.store.rows import Opened, Writer, stamp
 
 
 def interruptible(progress: Progress) -> Progress:
@@ -112,6 +113,7 @@ def _terms(connection: sa.Connection, run: Run) -> Terms:
         hold_welcome=practice.policy.hold_first_welcome and state.released_at is None,
         only_restrict=not run.complete or unread,
         first=not accounts.any_account(connection, practice.id),
+        writer=Writer(practice=practice.id, run=run.number, actor=run.request.actor, moment=stamp(run.now)),
     )
 
 
@@ -121,9 +123,13 @@ def apply(connection: sa.Connection, run: Run, planned: Planned, progress: Progr
     applier = Applier(connection, run.practice.id, run=run.number, actor=run.request.actor, now=run.now)
     total = spool.counts.total()
     done = 0
-    for batch in spool.batches():
-        applier.apply(batch)
-        done += len(batch)
+    for batch in spool.to_write():
+        if isinstance(batch, Opened):
+            applier.write(batch)
+            done += len(batch.entries)
+        else:
+            applier.apply(batch)
+            done += len(batch)
         progress("changes", done, total)
     counts.save(connection, run.practice.id, run.number, braking.by_brake(spool.braked), run.now)
     ended = braking.supersede(connection, run, planned.addresses)

@@ -5,55 +5,38 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 
 from adapter.core.audit import AuditEntry
 from adapter.core.plan import Action, ActionKind
-from adapter.core.state import AccountStatus, EffectKind, EffectState, Grant, GrantState, Standing
-from adapter.core.undo import Terms
+from adapter.core.state import AccountStatus, EffectKind, EffectState, GrantState
 from adapter.store import audit
 from adapter.store import tables as t
 from adapter.store.accounts import latest_welcomes
 from adapter.store.ids import new_id
-from adapter.store.sql import batches, insert_rows, moment, update_rows
-
-_GRANT_KINDS = frozenset(
-    {ActionKind.GRANT, ActionKind.HOLD_GRANT, ActionKind.SUSPEND_GRANT, ActionKind.END_GRANT, ActionKind.CHANGE_GRANT}
+from adapter.store.rows import (
+    ACCOUNT,
+    EFFECT,
+    GRANT,
+    GRANT_KINDS,
+    STATUS_KINDS,
+    WELCOME,
+    WELCOME_STATES,
+    Opened,
+    Row,
+    Writer,
+    stamp,
 )
-_STATUS_KINDS = frozenset({ActionKind.SUSPEND_ACCOUNT, ActionKind.CLOSE_ACCOUNT, ActionKind.REOPEN_ACCOUNT})
-_WELCOME_STATES = {ActionKind.QUEUE_WELCOME: EffectState.QUEUED, ActionKind.HOLD_WELCOME: EffectState.HELD}
-_WELCOME_AFTER = _WELCOME_STATES | {ActionKind.CANCEL_WELCOME: EffectState.CANCELLED}
-_to_json = msgspec.json.Encoder().encode
-_ACCOUNT = ("id", "practice", "email_key", "email", "name", "language", "status", "reason", "since")
-_GRANT = (
-    "account_id",
-    "patient",
-    "contact",
-    "role",
-    "authority",
-    "access",
-    "state",
-    "reason",
-    "source",
-    "is_self",
-    "until",
-    "organization",
-    "changed_at",
-    "since",
-)
-_EFFECT = ("id", "practice", "kind", "subject", "to", "state", "attempts", "next_at", "run", "created_at")
-_WELCOME = ("id", "practice", "account_id", "generation", "effect_id", "email", "reason", "created_at")
-_Row = tuple[Any, ...]
+from adapter.store.sql import batches, insert_rows, update_rows
 
 
 @dataclass(slots=True)
 class _Changes:
     """What one batch of actions writes, table by table."""
 
-    accounts: list[_Row] = field(default_factory=list)
-    grants: list[_Row] = field(default_factory=list)
-    changed_grants: list[_Row] = field(default_factory=list)
+    accounts: list[Row] = field(default_factory=list)
+    grants: list[Row] = field(default_factory=list)
+    changed_grants: list[Row] = field(default_factory=list)
     welcomes: list[Action] = field(default_factory=list)
     touched: dict[str, str] = field(default_factory=dict)
     """Account id to e-mail address, for accounts that the portal must be told about."""
@@ -70,7 +53,7 @@ class Applier:
         self.run = run
         self.actor = actor
         self.now = now
-        self._moment = moment(connection, now)
+        self.writer = Writer(practice=practice, run=run, actor=actor, moment=stamp(now))
         self._ids: dict[str, str] = {}
         self._emails: dict[str, str] = {}
 
@@ -79,14 +62,22 @@ class Applier:
         changes = _Changes()
         for action in actions:
             self._collect(action, changes)
-        insert_rows(self.connection, t.account, _ACCOUNT, changes.accounts, ready=True)
-        insert_rows(self.connection, t.grant, _GRANT, changes.grants, replace=True, ready=True)
+        insert_rows(self.connection, t.account, ACCOUNT, changes.accounts, ready=True)
+        insert_rows(self.connection, t.grant, GRANT, changes.grants, replace=True, ready=True)
         # Changes inside one state: the day on which the state began stays.
-        update_rows(self.connection, t.grant, _GRANT[:2], _GRANT[:-1], changes.changed_grants, ready=True)
+        update_rows(self.connection, t.grant, GRANT[:2], GRANT[:-1], changes.changed_grants, ready=True)
         self._queue_welcomes(changes.welcomes)
         self._tell_portal(changes)
         audit.append(self.connection, self.practice, changes.entries, self.now)
         self._forget_closed(actions)
+
+    def write(self, opened: Opened) -> None:
+        """Writes what accounts of a practice that had none need, each of them whole."""
+        insert_rows(self.connection, t.account, ACCOUNT, opened.accounts, ready=True)
+        insert_rows(self.connection, t.grant, GRANT, opened.grants, ready=True)
+        insert_rows(self.connection, t.effect, EFFECT, opened.effects, ready=True)
+        insert_rows(self.connection, t.welcome, WELCOME, opened.welcomes, ready=True)
+        audit.append(self.connection, self.practice, opened.entries, self.now)
 
     def _collect(self, action: Action, changes: _Changes) -> None:
         kind = action.action
@@ -94,18 +85,18 @@ class Applier:
         if kind is ActionKind.OPEN_ACCOUNT:
             account_id = new_id()
             self._ids[action.account], self._emails[action.account] = account_id, action.email
-            changes.accounts.append(self._account_row(account_id, action))
-        elif kind in _GRANT_KINDS and action.grant:
-            row = self._grant_row(account_id, action.grant)
+            changes.accounts.append(self.writer.account(account_id, action))
+        elif kind in GRANT_KINDS and action.grant:
+            row = self.writer.grant(account_id, action.grant)
             if kind is ActionKind.CHANGE_GRANT:
                 changes.changed_grants.append(row)
             else:
-                changes.grants.append((*row, self._moment))
+                changes.grants.append((*row, self.writer.moment))
             if GrantState.ACTIVE in (action.grant.state, action.before.state if action.before else None):
                 changes.touched[account_id] = action.account
                 if action.grant.state is GrantState.ACTIVE:
                     changes.opened.add(account_id)
-        elif kind in _STATUS_KINDS or kind is ActionKind.UPDATE_ACCOUNT:
+        elif kind in STATUS_KINDS or kind is ActionKind.UPDATE_ACCOUNT:
             self._update_account(account_id, action)
             changes.touched.setdefault(account_id, action.account)
         elif kind is ActionKind.MOVE_ACCOUNT:
@@ -116,32 +107,9 @@ class Applier:
             changes.touched[account_id] = action.new_key
         elif kind is ActionKind.CANCEL_WELCOME:
             self._cancel_waiting(account_id)
-        elif kind in _WELCOME_STATES:
+        elif kind in WELCOME_STATES:
             changes.welcomes.append(action)
-        changes.entries.append(self._entry(account_id, action))
-
-    def _account_row(self, account_id: str, action: Action) -> _Row:
-        status = str(AccountStatus.PENDING)
-        names = (action.account, action.email, action.name, action.language)
-        return (account_id, self.practice, *names, status, action.reason, self._moment)
-
-    def _grant_row(self, account_id: str, grant: Grant) -> _Row:
-        """The values of ``_GRANT`` without the last."""
-        return (
-            account_id,
-            grant.patient,
-            grant.contact,
-            str(grant.role),
-            str(grant.authority),
-            str(grant.access),
-            str(grant.state),
-            grant.reason,
-            grant.source,
-            grant.is_self,
-            grant.until and moment(self.connection, grant.until),
-            grant.organization,
-            self._moment,
-        )
+        changes.entries.append(self.writer.entry(account_id, action))
 
     def _update_account(self, account_id: str, action: Action) -> None:
         here = t.account.c.id == account_id
@@ -166,8 +134,8 @@ class Applier:
         self.connection.execute(sa.update(t.account).where(here).values(**values, since=self.now, registered_at=None))
         self._cancel_waiting(account_id)
         if row.registered_at is not None:
-            notice = self._effect(EffectKind.NOTICE, account_id, row.email, EffectState.QUEUED)
-            insert_rows(self.connection, t.effect, _EFFECT, [notice], ready=True)
+            notice = self.writer.effect(EffectKind.NOTICE, account_id, row.email, EffectState.QUEUED)
+            insert_rows(self.connection, t.effect, EFFECT, [notice], ready=True)
 
     def _move_back(self, account_id: str, action: Action) -> None:
         """To the old address, as it was; nobody has to register there again."""
@@ -200,20 +168,17 @@ class Applier:
 
     def _queue_welcomes(self, actions: Sequence[Action]) -> None:
         generations = latest_welcomes(self.connection, [action.account_id for action in actions if action.account_id])
-        effects: list[_Row] = []
-        welcomes: list[_Row] = []
+        effects: list[Row] = []
+        welcomes: list[Row] = []
         for action in actions:
             account_id = action.account_id or self._ids[action.account]
             email = action.email or self._emails.get(action.account) or self._email(account_id)
-            welcome_id = new_id()
-            effect = self._effect(EffectKind.WELCOME, welcome_id, email, _WELCOME_STATES[action.action])
             generation = generations[account_id]["generation"] + 1 if account_id in generations else 1
+            effect, welcome = self.writer.welcome(account_id, email, action, generation)
             effects.append(effect)
-            welcomes.append(
-                (welcome_id, self.practice, account_id, generation, effect[0], email, action.reason, self._moment)
-            )
-        insert_rows(self.connection, t.effect, _EFFECT, effects, ready=True)
-        insert_rows(self.connection, t.welcome, _WELCOME, welcomes, ready=True)
+            welcomes.append(welcome)
+        insert_rows(self.connection, t.effect, EFFECT, effects, ready=True)
+        insert_rows(self.connection, t.welcome, WELCOME, welcomes, ready=True)
 
     def _tell_portal(self, changes: _Changes) -> None:
         """One effect for each account the portal knows or must know; one that is due at once already covers it."""
@@ -232,52 +197,17 @@ class Applier:
             if account not in queued and (account in changes.opened or account in known)
         ]
         effects = [
-            self._effect(EffectKind.ACCOUNT, account, changes.touched[account], EffectState.QUEUED)
+            self.writer.effect(EffectKind.ACCOUNT, account, changes.touched[account], EffectState.QUEUED)
             for account in wanted
         ]
-        insert_rows(self.connection, t.effect, _EFFECT, effects, ready=True)
-
-    def _effect(self, kind: EffectKind, subject: str, to: str, state: EffectState) -> _Row:
-        return (new_id(), self.practice, str(kind), subject, to, str(state), 0, self._moment, self.run, self._moment)
+        insert_rows(self.connection, t.effect, EFFECT, effects, ready=True)
 
     def _email(self, account_id: str) -> str:
         query = sa.select(t.account.c.email).where(t.account.c.id == account_id)
         return str(self.connection.execute(query).scalar_one())
-
-    def _entry(self, account_id: str, action: Action) -> AuditEntry:
-        detail: dict[str, Any]
-        if action.grant:
-            detail = {"before": action.before} if action.before else {}
-            detail["after"] = Terms.of(action.grant)
-        else:
-            detail = {"email": action.account}
-            if action.new_key:
-                detail["new_email"] = action.new_key
-            if action.was:
-                detail["before"] = action.was
-            detail["after"] = _after(action)
-        return AuditEntry(
-            action=str(action.action),
-            account=account_id,
-            patient=action.patient,
-            reason=action.reason,
-            source=action.source,
-            detail=_to_json(detail).decode(),
-            actor=self.actor,
-            run=self.run,
-        )
 
     def _forget_closed(self, actions: Sequence[Action]) -> None:
         """Keeps only the ids of the account that the next batch may continue, so that memory stays flat."""
         last = actions[-1].account if actions else ""
         self._ids = {key: value for key, value in self._ids.items() if key == last}
         self._emails = {key: value for key, value in self._emails.items() if key == last}
-
-
-def _after(action: Action) -> Standing:
-    """What the audit trail keeps of an account that was changed: only what the action sets."""
-    if (welcome := _WELCOME_AFTER.get(action.action)) is not None:
-        return Standing(welcome=welcome)
-    if action.action in _STATUS_KINDS:
-        return Standing(action.status)
-    return Standing(action.status, action.email, action.name, action.language)

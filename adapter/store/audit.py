@@ -8,7 +8,8 @@ from msgspec.structs import astuple
 
 from adapter.core.audit import GENESIS, AuditEntry, chain
 from adapter.store import tables as t
-from adapter.store.sql import insert_rows, moment
+from adapter.store.rows import stamp
+from adapter.store.sql import insert_rows
 
 _COLUMNS = ("practice", "seq", "at", *AuditEntry.__struct_fields__, "hash")
 
@@ -19,9 +20,9 @@ def append(connection: sa.Connection, practice: str, entries: Sequence[AuditEntr
         return
     seq, previous = head(connection, practice)
     chained = chain(previous, practice=practice, seq=seq + 1, at=at, entries=entries)
-    stamp = moment(connection, at)
+    when = stamp(at)
     rows = [
-        (practice, number, stamp, *astuple(entry), digest) for number, (entry, digest) in enumerate(chained, seq + 1)
+        (practice, number, when, *astuple(entry), digest) for number, (entry, digest) in enumerate(chained, seq + 1)
     ]
     insert_rows(connection, t.audit, _COLUMNS, rows, ready=True)
 

@@ -1,10 +1,11 @@
 """What every table is made of: the metadata, moments in time, text columns."""
 
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
+
+from adapter.store.rows import stamp
 
 metadata = sa.MetaData(
     naming_convention={
@@ -30,9 +31,8 @@ class Instant(sa.types.TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> Any:
         if value is None:
             return None
-        if value.tzinfo is None:
-            raise ValueError("a naive datetime cannot be stored")
-        return value.astimezone(UTC) if dialect.name == "postgresql" else _stamp(value.astimezone(UTC))
+        text = stamp(value)
+        return value.astimezone(UTC) if dialect.name == "postgresql" else text
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
         if value is None:
@@ -40,11 +40,6 @@ class Instant(sa.types.TypeDecorator[datetime]):
         if isinstance(value, datetime):
             return value.astimezone(UTC)
         return datetime.fromisoformat(value)
-
-
-@lru_cache(maxsize=1024)
-def _stamp(value: datetime) -> str:
-    return f"{value.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def text(name: str, *args: Any, nullable: bool = False, **kwargs: Any) -> sa.Column[str]:

@@ -1,7 +1,6 @@
 """Small helpers that SQLite and PostgreSQL share: writing many rows, and queries over long lists of keys."""
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, TypeVar
@@ -10,10 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from adapter.store import recordset
-from adapter.store.columns import Instant
 
 T = TypeVar("T")
-_INSTANT = Instant()
 BATCH = 1000
 """Rows per statement: large enough to amortise a round trip, small enough to keep memory flat."""
 
@@ -32,11 +29,6 @@ def among(connection: sa.Connection, column: sa.Column[str], values: Sequence[st
     if connection.dialect.name == "postgresql":
         return column == sa.any_(sa.literal(list(values), postgresql.ARRAY(sa.Text)))
     return column.in_(values)
-
-
-def moment(connection: sa.Connection, at: datetime | None) -> Any:
-    """A moment as the driver takes it."""
-    return _INSTANT.process_bind_param(at, connection.dialect)
 
 
 def insert_all(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
@@ -62,7 +54,7 @@ def insert_rows(
 ) -> None:
     """Inserts rows given as the values of ``columns``; with ``replace`` as ``upsert`` does.
 
-    ``ready`` says that the rows hold what the driver takes: moments are given as ``moment`` makes them.
+    ``ready`` says that the rows hold what the driver takes: moments are given as ``rows.stamp`` makes them.
     """
     if not rows:
         return
