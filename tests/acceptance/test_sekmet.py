@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from adapter.ehr import ReadResult, Record
+from adapter.ehr.fhir import FhirReader
 from adapter.sandbox.charts import ROLE_CODE, Resource, authority_extension
 from tests.acceptance.adapter_cli import Adapter, adds_up, comparable, opens
 from tests.acceptance.bad_records import BROKEN, MISPLACED, ODD_BUT_FINE, OF_NO_USE, chart
 from tests.acceptance.sekmet import Sekmet, running_sekmet
+from tests.edges.ehr.strategies.test_only_needed import everybody, travelled
 
 
 @pytest.fixture
@@ -69,6 +72,18 @@ def test_every_way_of_reading_it_gives_the_same_accounts(
     assert comparable(over_http.accounts()) == comparable(story_adapter.accounts())
     sekmet.delete("RelatedPerson/okafor-ben-mother")
     assert over_http.sync("--full")["changes"] == {"end-grant": 1}
+
+
+def test_what_is_not_needed_stays_there_and_nobody_comes_back_to_life(sekmet: Sekmet) -> None:
+    """It loses ``deceased`` unless it is named as the JSON keys are: found out before anything rests on it."""
+    records = [row for row in everybody() if row.pop("text", None)]
+    assert all(sekmet.put(row) for row in records)
+    result = ReadResult(full=True)
+    reader = FhirReader(sekmet.base_url, elements=True, strategy="each", page_size=5)
+    rows = [row for row in reader.read(result, marks={}, progress=lambda *_: None) if isinstance(row, Record)]
+    assert (result.complete, len(rows), travelled(list(rows))) == (True, 24, set())
+    assert "asked for the needed elements alone" in result.strategy
+    assert [row.resource["id"] for row in rows if "deceasedDateTime" in row.resource] == ["p1"]
 
 
 def test_bad_records_in_it_are_counted_and_harm_nobody(

@@ -24,9 +24,14 @@ CLOSING = {"Patient": ("active", "deceased", "link"), "RelatedPerson": ("active"
 """What shuts a chart or ends a contact: were it lost on the way, somebody would see too much."""
 
 
-def parameter(*kinds: str) -> str:
-    """The value of ``_elements`` for a search that brings these types."""
-    return ",".join(dict.fromkeys(name for kind in kinds for name in NEEDED[kind]))
+DECEASED = ("deceased", "deceasedBoolean,deceasedDateTime")
+"""How a choice is named: FHIR says without its type; some servers compare with the JSON keys (sekmet 0.1.1, 2026)."""
+
+
+def parameter(*kinds: str, deceased: str) -> str:
+    """The value of ``_elements`` for a search that brings these types; ``deceased`` is one of ``DECEASED``."""
+    names = dict.fromkeys(name for kind in kinds for name in NEEDED[kind])
+    return ",".join(deceased if name == "deceased" else name for name in names)
 
 
 def element_of(key: str) -> str:

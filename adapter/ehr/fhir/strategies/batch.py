@@ -70,7 +70,7 @@ def _one(source: Source, chart: Chart, entry: Any) -> Contacts:
     if not isinstance(bundle, dict) or bundle.get("type") != "searchset" or _goes_on(bundle, source):
         return source.contacts([chart])
     found = Contacts()
-    sort_out(list(unfold(bundle, "RelatedPerson batch", parts=source.elements)), [chart], source.rules, found)
+    sort_out(list(unfold(bundle, "RelatedPerson batch", parts=bool(source.elements))), [chart], source.rules, found)
     if found.ignored:
         found.problems.append(f"{_WHAT}: contacts of other charts came back for {chart.ref} and were dropped.")
     return found

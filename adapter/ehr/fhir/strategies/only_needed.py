@@ -9,11 +9,11 @@ from dataclasses import replace
 from adapter.ehr import Record
 from adapter.ehr.bundle import reference
 from adapter.ehr.fhir.answer import Refused
-from adapter.ehr.fhir.elements import CLOSING, element_of, lost
+from adapter.ehr.fhir.elements import CLOSING, DECEASED, element_of, lost
 from adapter.ehr.fhir.strategies import Unproven
 from adapter.ehr.fhir.strategies.source import Source
 
-ELEMENTS = "only the elements that are needed (_elements, proven, and one record of each page read whole)"
+ELEMENTS = "asked for the needed elements alone (_elements, proven, and one record of each page read whole)"
 _SEEK: dict[str, tuple[dict[str, str], ...]] = {
     "Patient": ({}, {"active": "false"}, {"deceased": "true"}, {"link:missing": "false"}),
     "RelatedPerson": ({}, {"active": "false"}),
@@ -25,19 +25,31 @@ def only_needed(source: Source) -> Source:
     """The same EHR, asked with ``_elements``. Raises Unproven when that may lose something; SourceError."""
     if not source.rules.is_plain:
         raise Unproven("the profile ties contacts to charts in a way of its own, so records are read whole")
-    asking = replace(source, elements=True)
     kinds = ("Patient",) if source.rules.contacts == "Patient.contact" else ("Patient", "RelatedPerson")
-    for kind in kinds:
-        chosen = _one_of_each(source, kind)
-        missing = [name for name in CLOSING[kind] if name not in chosen]
-        if missing:
-            raise Unproven(
-                f"no {kind} with {' or '.join(missing)} was found to show that _elements keeps it, so records are read "
-                "whole"
-            )
-        for whole in {reference(one): one for one in chosen.values()}.values():
-            _compare(asking, whole)
-    return asking
+    whole = [record for kind in kinds for record in _to_compare(source, kind)]
+    why: list[Unproven] = []
+    for deceased in DECEASED:
+        asking = replace(source, elements=deceased)
+        try:
+            for record in whole:
+                _compare(asking, record)
+        except Unproven as unproven:
+            why.append(unproven)
+        else:
+            return asking
+    raise why[0]
+
+
+def _to_compare(source: Source, kind: str) -> list[dict[str, object]]:
+    """Records that have, together, every element that anybody has. Raises Unproven when nobody has one that closes."""
+    chosen = _one_of_each(source, kind)
+    missing = [name for name in CLOSING[kind] if name not in chosen]
+    if missing:
+        raise Unproven(
+            f"no {kind} with {' or '.join(missing)} was found to show that _elements keeps it, "
+            "so records are read whole"
+        )
+    return list({reference(one): one for one in chosen.values()}.values())
 
 
 def _one_of_each(source: Source, kind: str) -> dict[str, dict[str, object]]:

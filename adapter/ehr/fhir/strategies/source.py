@@ -44,8 +44,8 @@ class Source:
     capability: Capability
     rules: SearchRules
     page_size: int
-    elements: bool = False
-    """Ask with ``_elements``: see ``only_needed``."""
+    elements: str = ""
+    """Ask with ``_elements``, where deceased[x] is called this; empty: ask for whole records. See ``only_needed``."""
     _owners: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def search(self, kind: str, params: dict[str, str], *, count: int | None = None) -> Search:
@@ -64,7 +64,7 @@ class Source:
     def needed(self, *kinds: str) -> dict[str, str]:
         """The parameter that asks for the needed elements of these types, where that was proven to lose nothing."""
         wanted = [kind for kind in kinds if kind in NEEDED]
-        return {"_elements": parameter(*wanted)} if self.elements and wanted else {}
+        return {"_elements": parameter(*wanted, deceased=self.elements)} if self.elements and wanted else {}
 
     def obeyed(self, kind: str, params: dict[str, str], needed: str) -> Search | None:
         """The search, if the EHR obeys the parameter; None when it left it out or refused it."""

@@ -23,8 +23,13 @@ def names_it(key: str, wanted: list[str]) -> bool:
 
 
 def literally(key: str, wanted: list[str]) -> bool:
-    """A choice is not understood: ``deceased`` names no key."""
+    """A choice is not understood: ``deceased`` names no key, ``deceasedDateTime`` does."""
     return key in wanted
+
+
+def without_choices(key: str, wanted: list[str]) -> bool:
+    """A choice is not kept, whatever it is called."""
+    return key in wanted and not key.startswith("deceased")
 
 
 def without(*lost_ones: str) -> Cut:
@@ -103,7 +108,7 @@ def test_only_what_is_needed_travels_where_nothing_is_lost_by_it(strategy: Any) 
     with CuttingEhr(everybody()) as ehr:
         rows, result = read(ehr, strategy=strategy)
     assert (result.complete, result.problems, len(rows)) == (True, [], 24)
-    assert "only the elements that are needed" in result.strategy
+    assert "asked for the needed elements alone" in result.strategy
     assert travelled(rows) == set()
     whole = {row["id"]: row for row in everybody()}
     for row in rows:
@@ -114,7 +119,7 @@ def test_only_what_is_needed_travels_where_nothing_is_lost_by_it(strategy: Any) 
 @pytest.mark.parametrize(
     ("keeps", "why"),
     [
-        (literally, "loses deceased of a Patient"),
+        (without_choices, "loses deceased of a Patient"),
         (without("active"), "loses active of a Patient"),
         (without("link"), "loses link of a Patient"),
         (without("modifierExtension"), "loses modifierExtension of a Patient"),
@@ -122,7 +127,7 @@ def test_only_what_is_needed_travels_where_nothing_is_lost_by_it(strategy: Any) 
         (without("patient"), "loses patient of a RelatedPerson"),
         (lambda key, wanted: False, "loses"),
     ],
-    ids=["choice read literally", "active", "link", "modifier", "period", "patient", "everything"],
+    ids=["choice", "active", "link", "modifier", "period", "patient", "everything"],
 )
 def test_an_ehr_that_would_lose_what_closes_a_chart_is_read_whole(keeps: Cut, why: str) -> None:
     rows = everybody()
@@ -132,6 +137,15 @@ def test_an_ehr_that_would_lose_what_closes_a_chart_is_read_whole(keeps: Cut, wh
         found, result = read(ehr)
     assert result.complete and why in result.strategy and "records are read whole" in result.strategy
     assert travelled(found) == set(PRIVATE)
+
+
+def test_a_choice_may_have_to_be_named_as_its_keys_are() -> None:
+    with CuttingEhr(everybody()) as ehr:
+        ehr.keeps = literally
+        rows, result = read(ehr)
+    assert "asked for the needed elements alone" in result.strategy and travelled(rows) == set()
+    dead = [row.resource for row in rows if isinstance(row, Record) and "deceasedDateTime" in row.resource]
+    assert [row["id"] for row in dead] == ["p1"]
 
 
 @pytest.mark.parametrize(
@@ -174,7 +188,7 @@ def test_a_part_that_nobody_asked_for_is_still_put_aside() -> None:
 def test_the_check_says_what_travels() -> None:
     with CuttingEhr(everybody()) as ehr:
         lines = {line.what: line for line in FhirReader(ehr.base_url, elements=True).check()}
-        assert lines["EHR elements"].detail.startswith("only the elements that are needed")
+        assert lines["EHR elements"].detail.startswith("asked for the needed elements alone")
         assert "EHR elements" not in {line.what for line in FhirReader(ehr.base_url).check()}
 
 
