@@ -7,16 +7,23 @@ from typing import Any
 import msgspec
 
 from adapter.core.accounts import AccountDecision, Dependent
+from adapter.core.chain import (
+    NOTHING_MORE,
+    Chain,
+    delivered_steps,
+    grant_steps,
+    said_steps,
+    waiting_steps,
+)
 from adapter.core.decide import PASSED, Step
 from adapter.core.facts import Patient
-from adapter.core.reasons import ELIGIBLE, OPENING, ORDER, REASONS
+from adapter.core.reasons import BRAKE_ON, ELIGIBLE, OPENING, ORDER, REASONS
 from adapter.core.sentences import (
     Row,
     WelcomeView,
     because_of,
     chart_of,
     describe,
-    grant_step,
     mailbox_steps,
     welcome_step,
     welcomed,
@@ -53,8 +60,9 @@ def explain_address(
     account: Account | None,
     welcome: WelcomeView | None,
     zone_now: datetime,
+    chain: Chain = NOTHING_MORE,
 ) -> Explanation:
-    """Explains one e-mail address: every contact that has it, and its account."""
+    """Explains one e-mail address: every contact that has it, its account, and what became of it."""
     if decision is None or not rows:
         if account is None:
             return Explanation(
@@ -66,20 +74,32 @@ def explain_address(
         grants = sorted(account.grants.values(), key=lambda grant: grant.patient)
         code = grants[0].reason if grants else "no-open-chart"
         verdict = f"{who} is no longer the address of any Family Contact: {REASONS[code].summary}."
-        return Explanation(who, verdict, code, REASONS[code].remedy or IN_CONTACTS, tuple(map(grant_step, grants)))
+        return Explanation(
+            who, verdict, code, REASONS[code].remedy or IN_CONTACTS, tuple(grant_steps(account.grants, chain, zone_now))
+        )
     steps = [step for row in rows for step in _labelled(row, several=len(rows) > 1)]
     steps += mailbox_steps(decision)
+    steps += said_steps(chain, zone_now)
     open_charts = [grant for grant in account.grants.values() if grant.state is GrantState.ACTIVE] if account else []
-    steps += [grant_step(grant) for _, grant in sorted(account.grants.items())] if account else []
+    steps += grant_steps(account.grants, chain, zone_now) if account else []
+    steps += waiting_steps(chain)
     name = decision.name or who
     if open_charts and account is not None:
         verdict, reason, remedy = welcomed(name, account, welcome, zone_now)
-        steps.append(welcome_step(welcome))
+        steps.append(welcome_step(welcome, zone_now))
+        steps += delivered_steps(account, chain, zone_now)
         left_out = _left_out(decision, account)
         if left_out is not None and REASONS[left_out.reason].remedy:
             remedy = f"{REASONS[left_out.reason].remedy} {remedy}" if remedy else REASONS[left_out.reason].remedy
         return Explanation(who, verdict + _not_included(left_out), reason, remedy, tuple(steps))
     if any(dependent.fresh is GrantState.ACTIVE for dependent in decision.dependents.values()):
+        if chain.waits:
+            verdict = (
+                f"{name} did not get the Welcome email yet because there were more changes than is ordinary, and those "
+                "wait for a release."
+            )
+            remedy = f"Look at what waits, then release it: adapter release {chain.waits[0].run}."
+            return Explanation(who, verdict, BRAKE_ON, remedy, tuple(steps))
         verdict = f"{name} may have an account, and the next sync opens it."
         return Explanation(who, verdict, ELIGIBLE, "Run a sync: adapter sync.", tuple(steps))
     code, because = _closest(rows, decision)
@@ -100,7 +120,9 @@ def explain_contact(
     code = row.member.outcome.headline
     if code in OPENING and dependent is not None and dependent.reason not in OPENING:
         code = dependent.reason
-    steps = row.steps + (tuple(mailbox_steps(decision)) if decision else ())
+    steps = row.mapped + row.steps + (tuple(mailbox_steps(decision)) if decision else ())
+    if of_address is not None:
+        steps += tuple(step for step in of_address.steps if step.rule in ("decision", "brake"))
     if code in OPENING:
         return Explanation(
             who,
@@ -196,12 +218,19 @@ def _closeness(row: Row) -> tuple[int, str]:
 def _labelled(row: Row, *, several: bool) -> list[Step]:
     """A row's steps; of several contacts only what decided, each named by its chart."""
     if not several:
-        return list(row.steps)
+        return [*row.mapped, *row.steps]
     contact = row.member.contact
     deciding = [step for step in row.steps if step.outcome != PASSED] or [
         Step("contact", PASSED, f"{describe(contact)}: every rule passed.", contact.source)
     ]
     return [
         Step(f"{contact.patient or contact.ref} {step.rule}", step.outcome, step.because, step.source)
-        for step in deciding
+        for step in (*_in_one(row.mapped), *deciding)
     ]
+
+
+def _in_one(mapped: Sequence[Step]) -> list[Step]:
+    """What the mapping found of one of several contacts, in one step."""
+    if not mapped:
+        return []
+    return [Step(mapped[0].rule, PASSED, " ".join(step.because for step in mapped), mapped[0].source)]

@@ -5,10 +5,11 @@ from datetime import datetime
 import msgspec
 
 from adapter.core.accounts import AccountDecision, Member
+from adapter.core.chain import moment
 from adapter.core.decide import PASSED, Step
 from adapter.core.facts import Contact, Patient
 from adapter.core.reasons import ELIGIBLE, FIRST_RUN, REASONS
-from adapter.core.state import Account, AccountStatus, EffectState, Grant
+from adapter.core.state import Account, AccountStatus, EffectState
 
 RESEND = "If it did not arrive, check the spam folder and the e-mail address, then send it again with Register."
 
@@ -26,6 +27,7 @@ class WelcomeView(msgspec.Struct, frozen=True):
     link_expires_at: datetime | None
     last_error: str | None
     run: int | None = None
+    id: str = ""
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -34,6 +36,8 @@ class Row(msgspec.Struct, frozen=True):
     member: Member
     patient: Patient | None
     steps: tuple[Step, ...]
+    mapped: tuple[Step, ...] = ()
+    """What the mapping profile found, before any rule."""
 
 
 def welcomed(name: str, account: Account, welcome: WelcomeView | None, now: datetime) -> tuple[str, str, str]:
@@ -118,18 +122,14 @@ def mailbox_steps(decision: AccountDecision) -> list[Step]:
     return [Step("mailbox", outcome, f"The address is used by {names}.", decision.people[0][0].contact.source)]
 
 
-def grant_step(grant: Grant) -> Step:
-    return Step(
-        "grant", grant.state, f"{grant.patient}: {grant.state}, because {REASONS[grant.reason].summary}.", grant.source
-    )
-
-
-def welcome_step(welcome: WelcomeView | None) -> Step:
+def welcome_step(welcome: WelcomeView | None, now: datetime) -> Step:
     if welcome is None:
         return Step("welcome", "none", "There is no Welcome email yet.", "")
-    return Step(
-        "welcome", welcome.state, f"Welcome email {welcome.generation} to {welcome.email}: {welcome.state}.", ""
-    )
+    told = f"Welcome email {welcome.generation} to {welcome.email}: {welcome.state}"
+    at = welcome.last_sent_at if welcome.state is EffectState.SENT else None
+    when = f" on {moment(at, now)}" if at else ""
+    error = f" (last try: {welcome.last_error})" if welcome.last_error and not at else ""
+    return Step("welcome", welcome.state, f"{told}{when}{error}.", f"welcome/{welcome.id}" if welcome.id else "")
 
 
 def describe(contact: Contact) -> str:

@@ -5,13 +5,16 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from adapter.core.accounts import AccountDecision, Member, decide_account
+from adapter.core.chain import mapped_steps
 from adapter.core.decide import decide_chart, steps_of
 from adapter.core.email import email_key
 from adapter.core.explain import Explanation, Row, WelcomeView, explain_address, explain_chart, explain_contact
+from adapter.core.findings import address_scope, chart_scope
 from adapter.core.revoked import withdraw
 from adapter.core.state import Account, EffectState
+from adapter.jobs.chain import chain_of, expressions
 from adapter.jobs.practice import Clock, Practice
-from adapter.store import accounts, facts, revocations
+from adapter.store import accounts, decisions, facts, revocations
 from adapter.store import tables as t
 from adapter.store.engine import read
 
@@ -55,7 +58,8 @@ class _Explainer:
         rows = self._rows(sorted({member.contact.patient for member in members}))
         mine = [row for row in rows if row.member.contact.email_key == key]
         decision = self._decided(key, mine) if mine else None
-        return explain_address(who, mine, decision, account, self._welcome(account), self.now)
+        chain = chain_of(self.connection, self.practice.id, key, mine, account)
+        return explain_address(who, mine, decision, account, self._welcome(account), self.now, chain)
 
     def contact(self, ref: str) -> Explanation:
         member = facts.members_by_ref(self.connection, self.practice.id, [ref]).get(ref)
@@ -93,18 +97,24 @@ class _Explainer:
         return explain_chart(ref, loaded.patient, self._rows([ref]), grants)
 
     def _decided(self, key: str, rows: Sequence[Row]) -> AccountDecision:
-        decision = decide_account(key, [row.member for row in rows])
+        scope = address_scope(key)
+        answers = decisions.in_force(self.connection, self.practice.id, [scope]).get(scope, [])
+        decision = decide_account(key, [row.member for row in rows], [one for one in answers if one.on(self.now)])
         return withdraw(decision, revocations.in_force(self.connection, self.practice.id).get(key, []))
 
     def _rows(self, charts: Sequence[str]) -> list[Row]:
         """Every contact on these charts, decided now."""
         rows = []
         policy = self.practice.policy
+        by = expressions(self.practice)
+        answers = decisions.in_force(self.connection, self.practice.id, [chart_scope(ref) for ref in charts])
         for chart in facts.load_charts(self.connection, self.practice.id, charts):
-            decision = decide_chart(chart.patient, chart.contacts, policy, self.now)
+            here = answers.get(chart_scope(chart.ref), [])
+            decision = decide_chart(chart.patient, chart.contacts, policy, self.now, here)
             for contact in sorted(chart.contacts, key=lambda contact: contact.ref):
                 steps = steps_of(contact, chart.patient, chart.contacts, policy, self.now)
-                rows.append(Row(Member(contact, decision.outcomes[contact.ref]), chart.patient, tuple(steps)))
+                member = Member(contact, decision.outcomes[contact.ref])
+                rows.append(Row(member, chart.patient, tuple(steps), mapped_steps(contact, by)))
         return rows
 
     def _welcome(self, account: Account | None) -> WelcomeView | None:
@@ -122,4 +132,5 @@ class _Explainer:
             row["link_expires_at"],
             row["last_error"],
             row["run"],
+            row["id"],
         )

@@ -166,6 +166,14 @@ def history(connection: sa.Connection, practice: str, findings: Sequence[str]) -
     return found
 
 
+def about(connection: sa.Connection, practice: str, contacts: Sequence[str], scope: str) -> list[Any]:
+    """The latest answer to each finding about these contacts, or in this scope; rows of ``decision``."""
+    d = t.decision
+    here = sa.and_(d.c.practice == practice, sa.or_(d.c.contact.in_(contacts), d.c.scope == scope))
+    rows = connection.execute(sa.select(d).where(here).order_by(d.c.decided_at.desc(), d.c.id.desc())).all()
+    return list({row.finding: row for row in reversed(rows)}.values())
+
+
 def _of(connection: sa.Connection, practice: str, findings: Sequence[str]) -> list[Any]:
     rows: list[Any] = []
     for batch in batches(findings):

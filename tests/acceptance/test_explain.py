@@ -39,3 +39,27 @@ def test_explain_walks_back_to_the_row_that_caused_it(story_adapter: Adapter) ->
     steps = story_adapter.json("explain", "dana.price@mail.example")["steps"]
     assert any(step["outcome"] == "authority-conflict" for step in steps)
     assert any(step["source"] == "RelatedPerson/castellano-nina-mother" for step in steps)
+
+
+def test_explain_walks_the_whole_chain_from_the_expression_to_the_mail(story_adapter: Adapter) -> None:
+    boyd = "w.boyd@mail.example"
+    (asked,) = [one["id"] for one in story_adapter.json("findings") if one["code"] == "role-unknown"]
+    story_adapter.json("decide", asked, "approve", "--reason", "Papers seen.")
+    assert story_adapter.json("explain", boyd)["reason"] == "welcome-queued"
+    story_adapter.json("deliver")
+    answer = story_adapter.json("explain", boyd)
+    steps = {step["rule"]: step for step in answer["steps"]}
+    assert [step["because"] for step in answer["steps"][:3]] == [
+        "RelatedPerson.relationship gave the Role/Reason Emergency Contact.",
+        "RelatedPerson.extension('urn:fhir-portal-adapter:contact-authority').value gave the Authority joint.",
+        f"RelatedPerson.telecom gave the e-mail address {boyd}.",
+    ]
+    assert "answered role-unknown with approve" in steps["decision"]["because"]
+    assert steps["decision"]["source"] == f"finding/{asked}"
+    assert (steps["grant"]["outcome"], steps["portal"]["outcome"], steps["welcome"]["outcome"]) == (
+        "active",
+        "sent",
+        "sent",
+    )
+    assert (steps["link"]["outcome"], steps["registered"]["outcome"]) == ("pass", "not-yet")
+    assert all(step["source"] for step in answer["steps"])

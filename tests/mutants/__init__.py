@@ -1,0 +1,1 @@
+"""Mutation testing of the rules: one operator, value or condition is changed at a time: does a test notice?"""
