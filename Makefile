@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types bench docs peers
+.PHONY: help demo test lint types bench docs peers screens
 
 help: ## Show this list
 	@echo "fhir-portal-adapter"
@@ -33,6 +33,9 @@ types: $(VENV)/.installed-dev ## Check types, strictly
 
 bench: $(VENV)/.installed-dev ## Measure speed and memory, as ratios inside one run
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+screens: $(VENV)/.installed-dev ## Make a picture of every page of the desk, in var/screens
+	@$(BIN)/python docs/write_screens.py $(ARGS)
 
 docs: $(VENV)/.installed-dev ## Write again what is written from the code: commands, faults, permissions, sentences to translate
 	@$(BIN)/python docs/write_commands.py

@@ -64,24 +64,29 @@ def demo(
 def _demo(folder: Path, families: int, port: int, portal: PortalKind, *, stays: bool, kept: bool) -> int:
     from adapter.cli.story import tell_story
     from adapter.cli.telling import News, tell_desk
+    from adapter.jobs.board import Board
     from adapter.jobs.schedule import JobScheduler
     from adapter.jobs.work import run_job
     from adapter.sandbox.demo import running_demo
     from adapter.schedule_files import JobName
     from adapter.web import WebServer, make_app
+    from adapter.web.asking import Service
 
     scim = portal is PortalKind.SCIM
     with running_demo(folder, families=families, port=port, scim=scim) as running:
         news: list[News] = []
+        board = Board()
 
         def job(practice: str, name: JobName) -> None:
-            run_job(running.app, practice, name)
+            run_job(running.app, practice, name, board.of(practice))
             for one in news:
                 one.tell()
 
         scheduler = JobScheduler(running.app.scheduled, job)
         word = secrets.token_urlsafe(24)
-        with WebServer(make_app(running.app, scheduler.ask, demo=word), running.app.settings.web) as server:
+        with WebServer(
+            make_app(running.app, Service(scheduler.ask, board.now, word)), running.app.settings.web
+        ) as server:
             tell_story(running, stays=stays, kept=kept)
             if not stays:
                 return DONE

@@ -100,6 +100,12 @@ def _mail(connection: sa.Connection, practice: str) -> dict[str, int]:
     return {state: count for state, count in connection.execute(query)}
 
 
+def held_welcome(engine: sa.Engine, practice: str) -> tuple[int, int | None]:
+    """How many first Welcome emails are held, and the run whose release lets them go."""
+    with read(engine) as connection:
+        return _mail(connection, practice).get(EffectState.HELD, 0), _held_run(connection, practice)
+
+
 def _held_run(connection: sa.Connection, practice: str) -> int | None:
     effect = t.effect
     held = (effect.c.practice == practice, effect.c.kind == EffectKind.WELCOME, effect.c.state == EffectState.HELD)

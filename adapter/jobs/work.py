@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 
 from adapter.core.merchant import Merchant
+from adapter.ehr import Progress
 from adapter.jobs.accounts import deliver_accounts
 from adapter.jobs.bounces import Collector
 from adapter.jobs.compare import compare_portal
@@ -99,7 +100,11 @@ def _shape(report: DeliveryReport) -> dict[str, Any]:
     return {"delivered": {kind: dict(counts) for kind, counts in report.counts.items()}, "problems": report.problems}
 
 
-def run_job(app: Assembled, practice: str, job: JobName) -> None:
+def _quietly(what: str, done: int, total: int | None) -> None:
+    """Nobody watches a scheduled job."""
+
+
+def run_job(app: Assembled, practice: str, job: JobName, progress: Progress = _quietly) -> None:
     """Does one scheduled job of one practice and logs how it ended, without anybody's data."""
     if job is JobName.DELIVER:
         deliver_all(app, practice)
@@ -124,12 +129,8 @@ def run_job(app: Assembled, practice: str, job: JobName) -> None:
     request = Request(full=job is JobName.RECONCILE, review=job is JobName.REVIEW)
 
     def run() -> dict[str, Any]:
-        return sync(app.engine, app.practices[practice], request, clock=app.clock, progress=_quietly)
+        return sync(app.engine, app.practices[practice], request, clock=app.clock, progress=progress)
 
     report = run() if request.review else app.watchers[practice].told(run)
     get_logger().info(Event.RUN_FINISHED, practice=practice, run=report["run"], status=report["status"])
     catch_up(app.engine, practice)
-
-
-def _quietly(what: str, done: int, total: int | None) -> None:
-    """Nobody watches a scheduled job."""

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from adapter.settings.oidc import OidcSettings
 from adapter.settings.sections import Section, WebUrl
 from adapter.settings.shared_secret import SharedSecret
 
@@ -34,8 +35,15 @@ class WebSettings(Section):
     public_url: WebUrl | None = None
     """The service as people reach it, through a server that speaks https; cookies are then for https alone."""
     metrics: MetricsSettings | None = None
+    oidc: OidcSettings | None = None
     healthy_minutes: int = Field(default=60, ge=1, le=7 * 24 * 60)
     """How old a practice's last complete run may be before /healthz says that something is wrong."""
+
+    @model_validator(mode="after")
+    def _provider_can_send_back(self) -> Self:
+        if self.oidc is not None and self.public_url is None:
+            raise ValueError("oidc needs public_url: the provider sends people back to it")
+        return self
 
 
 class AlertSettings(Section):

@@ -11,26 +11,12 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from adapter.bootstrap import App
 from adapter.errors import AdapterError
 from adapter.settings import Settings
-from adapter.web import (
-    bounces,
-    find,
-    glass,
-    health,
-    metrics,
-    notify,
-    person,
-    practices,
-    registration,
-    sign_in,
-    static,
-    today,
-)
-from adapter.web import demo as demo_door
+from adapter.web import bounces, desk, health, metrics, notify, registration, sign_in
 from adapter.web.api import routes as api
 from adapter.web.api.problems import Problem
 from adapter.web.api.problems import told as problem
 from adapter.web.api.tokens import by_token
-from adapter.web.asking import Ask, nobody
+from adapter.web.asking import Service
 from adapter.web.fhir import routes as fhir
 from adapter.web.guard import Guard, doors
 from adapter.web.headers import SECURITY_HEADERS, SecurityHeaders
@@ -41,18 +27,17 @@ from adapter.web.refusals import Refusals
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1", "[::1]")
 
 
-def make_app(app: App, ask: Ask = nobody, *, demo: str = "") -> FastAPI:
+def make_app(app: App, service: Service | None = None) -> FastAPI:
     """The web application of an assembled adapter: every route, and no documentation pages.
 
     A request with a Host that is not ours is refused (a page elsewhere cannot reach this machine through a name of its
-    own, "DNS rebinding"); every answer carries the security headers. ``ask`` has the service do a job soon;
-    ``demo`` is the word that opens the demo's desk once.
+    own, "DNS rebinding"); every answer carries the security headers. ``service`` is what pages may ask for.
 
     Raises ConfigError for a secret that is missing, LookupError for a route without a row in the table of permissions.
     """
     web = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     refusals = Refusals(pages := Pages(app))
-    routers = make_routers(app, pages, ask, demo=demo)
+    routers = make_routers(app, pages, service or Service())
     for router in routers:
         web.include_router(router)
     web.add_middleware(
@@ -68,11 +53,9 @@ def make_app(app: App, ask: Ask = nobody, *, demo: str = "") -> FastAPI:
     return web
 
 
-def make_routers(app: App, pages: Pages, ask: Ask = nobody, *, demo: str = "") -> list[APIRouter]:
+def make_routers(app: App, pages: Pages, service: Service) -> list[APIRouter]:
     """Every route that the service has."""
-    more = [demo_door.make_router(app, demo)] if demo else []
     return [
-        *more,
         health.make_router(app),
         metrics.make_router(app),
         notify.make_router(app),
@@ -80,13 +63,7 @@ def make_routers(app: App, pages: Pages, ask: Ask = nobody, *, demo: str = "") -
         bounces.make_router(app),
         fhir.make_router(app),
         *api.make_routers(app),
-        static.make_router(),
-        sign_in.make_router(app, pages),
-        practices.make_router(app, pages),
-        glass.make_router(app, pages),
-        today.make_router(app, pages),
-        find.make_router(app, pages),
-        person.make_router(app, pages, ask),
+        *desk.make_routers(app, pages, service),
     ]
 
 

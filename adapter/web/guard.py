@@ -151,7 +151,7 @@ class Guard:
         except ValueError:
             return self._refusals.unreadable(request)
         request.state.form = pairs
-        request.state.receive = _again(body)
+        request.state.receive = _again(body, request.receive)
         return None
 
 
@@ -172,11 +172,11 @@ def _may(caller: Caller, need: Need, practice: str | None) -> bool:
     return caller.may(role, practice) if practice is not None else bool(caller.practices(role))
 
 
-def _again(body: bytes) -> Receive:
-    """A body that was read already, for whoever reads it next."""
+def _again(body: bytes, rest: Receive) -> Receive:
+    """A body that was read already, for whoever reads it next; then whatever else comes: that the browser is gone."""
     messages = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> Message:
-        return messages.pop() if messages else {"type": "http.disconnect"}
+        return messages.pop() if messages else await rest()
 
     return receive

@@ -1,6 +1,6 @@
 """Signing in and out, and the language of the pages."""
 
-from urllib.parse import urlsplit
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
@@ -14,8 +14,7 @@ from adapter.web.cookies import LANGUAGE, csrf_token, drop_session, is_https, se
 from adapter.web.guard import form
 from adapter.web.languages import LANGUAGES
 from adapter.web.pages import Pages
-
-HOME = "/"
+from adapter.web.paths import HOME, own_path
 
 
 def by_session(app: App) -> Authenticate:
@@ -36,12 +35,13 @@ def by_session(app: App) -> Authenticate:
 def make_router(app: App, pages: Pages) -> APIRouter:
     """The routes."""
     router = APIRouter()
+    oidc: dict[str, Any] = {"oidc": app.settings.web.oidc.name if app.settings.web.oidc else ""}
 
     @router.get("/sign-in")
     def ask(request: Request, next: str = HOME) -> Response:
         with read(app.engine) as connection:
             anybody = bool(people.everybody(connection))
-        return pages.show(request, "sign_in.html", next=own_path(next), refused=False, name="", anybody=anybody)
+        return pages.show(request, "sign_in.html", next=own_path(next), refused=False, name="", anybody=anybody, **oidc)
 
     @router.post("/sign-in")
     def sign_in(request: Request) -> Response:
@@ -56,7 +56,7 @@ def make_router(app: App, pages: Pages) -> APIRouter:
             now=app.clock(),
         )
         if token is None:
-            return pages.show(request, "sign_in.html", 401, next=to, refused=True, name=name, anybody=True)
+            return pages.show(request, "sign_in.html", 401, next=to, refused=True, name=name, anybody=True, **oidc)
         answer = RedirectResponse(to, 303)
         set_session(answer, token, app.settings)
         return answer
@@ -87,15 +87,3 @@ def make_router(app: App, pages: Pages) -> APIRouter:
         return answer
 
     return router
-
-
-def own_path(given: str) -> str:
-    """The path of a page of this service; home for whatever could lead anywhere else."""
-    try:
-        parts = urlsplit(given)
-    except ValueError:
-        return HOME
-    plain = given.isascii() and given.isprintable() and "\\" not in given and len(given) <= 500
-    if not plain or parts.scheme or parts.netloc or not given.startswith("/") or given.startswith("//"):
-        return HOME
-    return given

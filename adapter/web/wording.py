@@ -50,6 +50,13 @@ def pages(words: Say) -> list[tuple[str, str]]:
     return [
         ("today", words("Today")),
         ("find", words("Find")),
+        ("findings", words("Findings")),
+        ("plans", words("Plans")),
+        ("runs", words("Runs")),
+        ("outbox", words("Outbox")),
+        ("widgets", words("Widgets")),
+        ("audit", words("Audit")),
+        ("settings", words("Settings")),
     ]
 
 
@@ -124,6 +131,7 @@ def done(words: Say) -> dict[str, str]:
         "released": words("The held Welcome emails are queued and leave with the next delivery."),
         "retried": words("It is queued again."),
         "cancelled": words("It will not be sent."),
+        "published": words("It is published. Portals usually show a change within 15 minutes or longer."),
         "nothing": words("There was nothing left to do."),
     }
 

@@ -20,6 +20,7 @@ from adapter.settings import load_settings
 from adapter.store import people
 from adapter.store.engine import begin
 from adapter.web import WebServer, make_app
+from adapter.web.asking import Service
 from adapter.web.cookies import csrf_token
 from adapter.web.guard import Door, doors
 from adapter.web.pages import Pages
@@ -45,6 +46,7 @@ SAMPLES = {
     "email": "nobody@mail.example",
     "run": "1",
     "finding": "0",
+    "revision": "1",
 }
 """What stands for the parts of a path that are not fixed."""
 
@@ -125,11 +127,16 @@ def all_doors() -> list[Door]:
     from tempfile import TemporaryDirectory
 
     with TemporaryDirectory() as folder:
-        built = build(load_settings(configure(Path(folder))), Path(folder))
+        oidc = "[web.oidc]\nissuer = 'https://login.example'\nclient_id = 'x'"
+        built = build(
+            load_settings(configure(Path(folder), f"port = 0\npublic_url = 'https://desk.example'\n{oidc}")),
+            Path(folder),
+        )
         from adapter.web.app import make_routers
 
         return doors(
-            (route for router in make_routers(built, Pages(built), demo="word") for route in router.routes), ROUTES
+            (route for router in make_routers(built, Pages(built), Service(demo="word")) for route in router.routes),
+            ROUTES,
         )
 
 
