@@ -171,6 +171,30 @@ def test_a_warning_alone_needs_no_vendor() -> None:
     assert isinstance(widget, Widget) and not widget.has_tile
 
 
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://evil.example/#pay.bank.example",
+        "https://evil.example/?to=https://pay.bank.example/",
+        "https://pay.bank.example.evil.example/",
+        "https://pay-bank.example/",
+        "https://evil.example/pay.bank.example",
+        "https://pay.bank.example:@evil.example/",
+        "https://evil.example;pay.bank.example/",
+        "https://pay.bank.example%00.evil.example/",
+        "https://pay.bank.example%23@evil.example/",
+        "HTTPS://EVIL.EXAMPLE/",
+        "https:\\\\pay.bank.example/",
+        "https:/pay.bank.example/",
+        " https://pay.bank.example/",
+        "https://pay.bank.example/\u202e",
+    ],
+)
+def test_a_link_that_only_looks_like_an_allowed_one_is_refused(link: str) -> None:
+    faults = read(URL | {"link": link, "allowed_hosts": ["pay.bank.example"]})
+    assert isinstance(faults, list) and {fault.key for fault in faults} == {"link"}
+
+
 def test_a_host_with_letters_of_another_alphabet_is_allowed_when_somebody_says_it_is_meant() -> None:
     link = "https://pagos.xn--espaa-rta.example/"
     assert isinstance(read(URL | {"link": link, "allowed_hosts": ["xn--espaa-rta.example"]}), Widget)
