@@ -3,6 +3,8 @@
 from typing import Annotated, Any
 
 import typer
+from rich.padding import Padding
+from rich.text import Text
 
 from adapter.cli.base import DONE, FAILED, HELD, Json, PracticeId, app, chosen, load, out, print_json, tell, words
 
@@ -79,7 +81,7 @@ def check(
             if not json:
                 out.print(f"{'ok  ' if one.ok else 'FAIL'} {one.name}", style="" if one.ok else "red", markup=False)
                 if one.detail:
-                    out.print(f"     {one.detail}", markup=False)
+                    out.print(Padding(Text(one.detail), (0, 0, 0, 5)))
         reports.append({"portal": name, "requirements": results})
     if json:
         print_json(reports[0] if len(reports) == 1 else reports)

@@ -11,6 +11,7 @@ from adapter.portal import Portal
 
 MARK = "adapter-check"
 """The practice under which a portal is tried: no real account has it."""
+ANSWERS = "answers, and knows what it offers"
 
 
 class Requirement(NamedTuple):
@@ -24,19 +25,25 @@ class Requirement(NamedTuple):
 def check_portal(portal: Portal, now: datetime) -> Iterator[Requirement]:
     """Tries everything in order; each requirement stands on those before it. Cleans up whatever happens.
 
-    An error of the portal fails the requirement that was tried, with its message; the rest is tried nevertheless.
+    An error of the portal fails the requirement that was tried, with its message; the rest is tried nevertheless,
+    unless the portal cannot be used at all.
     """
     trial = _Trial(portal, now)
     try:
+        if problem := trial.answers():
+            yield Requirement(ANSWERS, False, problem)
+            return
+        yield Requirement(ANSWERS, True)
         for name, attempt in trial.steps():
             try:
                 problem = attempt()
             except AdapterError as error:
                 problem = str(error)
             yield Requirement(name, not problem, problem)
-    finally:
         problem = trial.clean_up()
-    yield Requirement("removes what was made for this", not problem, problem)
+        yield Requirement("removes what was made for this", not problem, problem)
+    finally:
+        trial.clean_up()
 
 
 class _Trial:
@@ -44,6 +51,7 @@ class _Trial:
 
     def __init__(self, portal: Portal, now: datetime) -> None:
         self.portal, self.now = portal, now
+        self.made: list[str] = []
         word = secrets.token_hex(4)
         soon = now + timedelta(days=30)
         self.full = PortalDependent(f"Patient/check-{word}-1", "mother", "joint", "full", "eligible", now, until=soon)
@@ -53,7 +61,6 @@ class _Trial:
         self.second = PortalAccount(f"{word}b", f"second-{email}", "Check Two", True, "pending", (self.full,), "es")
 
     def steps(self) -> Iterator[tuple[str, Callable[[], str]]]:
-        yield "answers, and knows what it offers", lambda: "" if self.portal.check() else "it says nothing"
         yield "takes an account and shows it as it was put", lambda: self._put(self.first, new=True)
         yield "takes it twice and has it once", self._twice
         yield "shows an account nobody made as not there", self._nobody
@@ -75,7 +82,14 @@ class _Trial:
         yield "lists every account once", self._listing
         yield "shuts an account that nothing was decided about", self._shut
 
+    def answers(self) -> str:
+        try:
+            return "" if self.portal.check() else "it says nothing"
+        except AdapterError as error:
+            return str(error)
+
     def _put(self, account: PortalAccount, *, new: bool = False) -> str:
+        self.made += [] if account.key in self.made else [account.key]
         refused = self.portal.put_accounts([account], new={account.key} if new else frozenset())
         if refused:
             return str(refused[account.key])
@@ -97,6 +111,7 @@ class _Trial:
         if not self.portal.offers.strangers:
             return ""
         taken = self.second._replace(key=f"{self.second.key}-third")
+        self.made.append(taken.key)
         refused = self.portal.put_accounts([taken], new={taken.key}).get(taken.key)
         if refused is None:
             return "it took another account with the same address"
@@ -114,11 +129,11 @@ class _Trial:
         return "" if shown is not None and not opened(shown, self.now) else "it is gone, or still opens a chart"
 
     def clean_up(self) -> str:
-        keys = [self.first.key, self.second.key, f"{self.second.key}-third"]
+        keys, self.made = self.made, []
         try:
             for key in keys:
                 self.portal.remove(key)
-            left = self.portal.get_accounts(keys)
+            left = self.portal.get_accounts(keys) if keys else {}
         except AdapterError as error:
             return str(error)
         return f"{len(left)} of the accounts are still there: remove them by hand" if left else ""
