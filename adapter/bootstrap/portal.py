@@ -12,18 +12,20 @@ from adapter.http.token_endpoint import TokenEndpoint
 from adapter.http.wire import make_session
 from adapter.portal import Portal
 from adapter.portal.embedded import EmbeddedPortal
+from adapter.portal.fhir import FhirPortal
 from adapter.portal.scim import ScimPortal
 from adapter.portal.sign_in import ClientCredentials, FixedToken, SignIn
 from adapter.portal.wire import Wire
 from adapter.settings import EmbeddedPortal as EmbeddedSettings
+from adapter.settings import FhirPortal as FhirSettings
 from adapter.settings import ScimPortal as ScimSettings
 from adapter.store.engine import make_engine
 
-SCIM = "application/scim+json"
+SCIM, FHIR = "application/scim+json", "application/fhir+json"
 
 
 def make_portal(
-    portal: EmbeddedSettings | ScimSettings,
+    portal: EmbeddedSettings | ScimSettings | FhirSettings,
     *,
     practice: str,
     own: Callable[[], sa.Engine],
@@ -43,13 +45,15 @@ def make_portal(
         sign_in=_sign_in(portal, session, clock),
         session=session,
         timeout=portal.timeout_seconds,
-        media=SCIM,
+        media=SCIM if isinstance(portal, ScimSettings) else FHIR,
         clock=clock,
     )
+    if isinstance(portal, FhirSettings):
+        return FhirPortal(wire, practice=practice, concurrency=portal.concurrency)
     return ScimPortal(wire, practice=practice, concurrency=portal.concurrency)
 
 
-def _sign_in(portal: ScimSettings, session: requests.Session, clock: Callable[[], datetime]) -> SignIn:
+def _sign_in(portal: ScimSettings | FhirSettings, session: requests.Session, clock: Callable[[], datetime]) -> SignIn:
     if portal.auth != "client_secret" or not portal.client_id or not portal.token_url:
         return FixedToken(portal.token)
     secret = portal.client_secret

@@ -92,8 +92,15 @@ class Wire:
         answer = self._once(method, url, value, params, headers or {}, header)
         if answer.status == 401 and self._sign_in.renew(header):
             answer = self._once(method, url, value, params, headers or {}, self._sign_in.header())
-        self._judge(answer, f"{method} {path.split('/')[0] or 'the base address'}")
+        self._judge(answer, f"{method} {path.split('?')[0].split('/')[0] or 'the base address'}")
         return answer
+
+    def follow(self, link: str) -> Answer:
+        """The answer to a link that the portal gave: a GET, below the base address or not at all."""
+        url = self.base.resolve(link, seen_at=self.base.root)
+        if not url.startswith(f"{self.base.root}/"):
+            raise FatalError(f"The portal links to a place outside its own address. {_WHERE}.")
+        return self.ask("GET", url.removeprefix(f"{self.base.root}/"))
 
     def _judge(self, answer: Answer, what: str) -> None:
         status = answer.status

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import SecretStr, ValidationError
 
 from adapter.errors import ConfigError, Fault
-from adapter.settings.portal import EmbeddedPortal, ScimPortal
+from adapter.settings.portal import EmbeddedPortal, RemotePortal
 from adapter.settings.practice import Settings
 from adapter.settings.sections import FolderMail, SmtpMail
 
@@ -126,7 +126,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     return settings.model_copy(update=updated | {"bounces": bounces})
 
 
-def _anchored_portal(portal: EmbeddedPortal | ScimPortal, folder: Path) -> EmbeddedPortal | ScimPortal:
+def _anchored_portal(portal: EmbeddedPortal | RemotePortal, folder: Path) -> EmbeddedPortal | RemotePortal:
     updates: dict[str, object] = {key: folder / value for key, value in portal if isinstance(value, Path)}
     if isinstance(portal, EmbeddedPortal) and portal.store_url is not None:
         updates["store_url"] = _anchored_url(portal.store_url, folder)

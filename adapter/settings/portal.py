@@ -29,10 +29,9 @@ class EmbeddedPortal(Section):
     """How long the portal takes to show a published widget."""
 
 
-class ScimPortal(SecretSection):
-    """A portal, or the identity provider in front of it, that speaks SCIM 2.0."""
+class RemotePortal(SecretSection):
+    """A portal that somebody else runs, and how the adapter is known there."""
 
-    kind: Literal["scim"]
     base_url: WebUrl
     registration_url: WebUrl = "https://portal.example/register"
     auth: Literal["none", "bearer", "client_secret"] = "bearer"
@@ -72,11 +71,26 @@ class ScimPortal(SecretSection):
         return self.read_secret(env=self.client_secret_env, file=self.client_secret_file)
 
 
+class ScimPortal(RemotePortal):
+    """A portal, or the identity provider in front of it, that speaks SCIM 2.0."""
+
+    kind: Literal["scim"]
+
+
+class FhirPortal(RemotePortal):
+    """A portal that is built on a FHIR R4 server."""
+
+    kind: Literal["fhir"]
+
+
 def _kind(value: Any) -> str:
     """A table that names no kind is the embedded portal's."""
     return str(value.get("kind", "embedded") if isinstance(value, dict) else value.kind)
 
 
 PortalSettings = Annotated[
-    Annotated[EmbeddedPortal, Tag("embedded")] | Annotated[ScimPortal, Tag("scim")], Discriminator(_kind)
+    Annotated[EmbeddedPortal, Tag("embedded")]
+    | Annotated[ScimPortal, Tag("scim")]
+    | Annotated[FhirPortal, Tag("fhir")],
+    Discriminator(_kind),
 ]

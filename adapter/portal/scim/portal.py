@@ -73,7 +73,7 @@ class ScimPortal:
         service, fresh = self.service, [one for one in batch if one.key in new]
         done: set[str] = set()
         if service.bulk > 1 and len(fresh) > 1:
-            done = create_in_bulk(self._wire, service, self._practice, fresh)
+            done = create_in_bulk(self._wire, service, self._practice, fresh, width=self._width)
         rest = [one for one in batch if one.key not in done]
         return put_all(rest, lambda one: self._put(one, new=one.key in new), width=self._width) if rest else {}
 

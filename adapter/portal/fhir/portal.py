@@ -1,0 +1,203 @@
+"""The FHIR connector at work: one transaction for each account, its Person and its Consents together or not at all."""
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
+from functools import cached_property
+from itertools import islice
+from typing import Any
+
+from adapter.core.portal import PortalAccount
+from adapter.errors import DeliveryError, FatalError, RetriableError
+from adapter.portal import HomePage, Offers, Stranger
+from adapter.portal.fhir.records import ACCOUNT, PRACTICE, closed, from_records, kept, key_of, person_id, to_consents
+from adapter.portal.fhir.records import to_person as person_of
+from adapter.portal.side_by_side import put_all
+from adapter.portal.wire import Answer, Wire
+from adapter.portal.words import scrubbed
+
+_AGAIN = 3
+_PAGE = 100
+_CHANGED = frozenset({409, 412})
+_GONE = frozenset({404, 410})
+_ADDRESS = "Check portal.base_url in config.toml."
+Resource = dict[str, Any]
+
+
+class FhirPortal:
+    """One practice's accounts at a FHIR R4 server."""
+
+    offers = Offers(registration=True, until=True)
+
+    def __init__(self, wire: Wire, *, practice: str, concurrency: int = 4) -> None:
+        self._wire = wire
+        self._practice = practice
+        self._width = concurrency
+        self.batch = 25 * concurrency
+
+    @cached_property
+    def _able(self) -> bool:
+        """Asked once. Raises FatalError when this is no R4 server with transactions."""
+        answer = self._wire.ask("GET", "metadata")
+        if not answer.ok or answer.value.get("resourceType") != "CapabilityStatement":
+            raise FatalError(
+                f"The portal is no FHIR server: it has no CapabilityStatement ({answer.status}). {_ADDRESS}"
+            )
+        version = str(answer.value.get("fhirVersion", ""))
+        if not version.startswith("4.0"):
+            raise FatalError(f"The portal speaks FHIR {version[:10] or 'of no version'}, not R4 (4.0). {_ADDRESS}")
+        rest = [one for one in answer.value.get("rest", []) if isinstance(one, dict)]
+        codes = {one.get("code") for part in rest for one in part.get("interaction", []) if isinstance(one, dict)}
+        if "transaction" not in codes:
+            raise FatalError("The portal takes no transactions, so an account could be half changed. Ask its support.")
+        return True
+
+    def put_accounts(
+        self, batch: Sequence[PortalAccount], *, new: Collection[str] = frozenset()
+    ) -> dict[str, DeliveryError]:
+        """See ``Portal.put_accounts``."""
+        assert self._able
+        return put_all(batch, self._put, width=self._width)
+
+    def _put(self, account: PortalAccount) -> None:
+        answer = None
+        for _ in range(_AGAIN):
+            person, version = self._person(account.key)
+            before = self._consents(account.key)
+            try:
+                wanted = to_consents(self._practice, account)
+                resources = [person_of(self._practice, account, person), *wanted]
+            except ValueError:
+                raise DeliveryError("A field of the account is not valid in FHIR.", permanent=True) from None
+            ids = {one["id"] for one in wanted}
+            resources += [closed(one) for one in before if one.get("status") == "active" and one.get("id") not in ids]
+            answer = self._transaction(resources, version)
+            if answer.ok:
+                return
+            if answer.status not in _CHANGED:
+                raise _refusal(answer, account)
+        raise DeliveryError("The account changes in the portal all the time. It is asked again.", permanent=False)
+
+    def _transaction(self, resources: Sequence[Resource], version: str) -> Answer:
+        entries = []
+        for number, one in enumerate(resources):
+            request = {"method": "PUT", "url": f"{one['resourceType']}/{one['id']}"}
+            entries.append(
+                {"resource": one, "request": request | ({"ifMatch": version} if not number and version else {})}
+            )
+        answer = self._wire.ask("POST", "", {"resourceType": "Bundle", "type": "transaction", "entry": entries})
+        done = answer.value.get("entry")
+        if answer.ok and (not isinstance(done, list) or len(done) != len(entries)):
+            raise RetriableError("The portal's answer to a transaction is not the one to it.")
+        return answer
+
+    def shut(self, key: str) -> None:
+        """See ``Portal.shut``."""
+        person, version = self._person(key)
+        if person is None:
+            return
+        plain = {name: value for name, value in person.items() if name != "text"} | {"active": False}
+        answer = self._transaction([plain, *(closed(one) for one in self._consents(key))], version)
+        if not answer.ok:
+            raise RetriableError(f"The portal did not close an account ({answer.status}).")
+
+    def get_accounts(self, keys: Collection[str]) -> dict[str, PortalAccount]:
+        """See ``Portal.get_accounts``."""
+        found: dict[str, PortalAccount] = {}
+
+        def look(account: PortalAccount) -> None:
+            person, _ = self._person(account.key)
+            if person is not None:
+                found[account.key] = from_records(account.key, person, self._consents(account.key))
+
+        asked = [PortalAccount(key, "", "", True, "") for key in sorted(keys)]
+        if asked and (missed := put_all(asked, look, width=self._width)):
+            raise RetriableError(str(next(iter(missed.values()))))
+        return found
+
+    def accounts(self) -> Iterator[PortalAccount]:
+        """See ``Portal.accounts``: page by page, each with its Consents."""
+        assert self._able
+        people = self._search("Person", {"_tag": f"{PRACTICE}|{self._practice}", "_count": str(_PAGE)})
+        keys = (key for one in people if (key := key_of(self._practice, one)) is not None)
+        while page := list(islice(keys, _PAGE)):
+            found = self.get_accounts(page)
+            yield from (found[key] for key in page if key in found)
+
+    def strangers(self) -> Iterator[Stranger]:
+        """See ``Portal.strangers``: a FHIR server has no user names, so nobody is in our way."""
+        yield from ()
+
+    def adopt(self, handle: str, key: str) -> None:
+        """See ``Portal.adopt``."""
+        raise DeliveryError("Accounts of a FHIR portal are not adopted: it has no user names.", permanent=True)
+
+    def remove(self, key: str) -> None:
+        """See ``Portal.remove``."""
+        for consent in self._consents(key):
+            self._wire.ask("DELETE", f"Consent/{consent['id']}")
+        self._wire.ask("DELETE", f"Person/{person_id(self._practice, key)}")
+
+    def kept(self, account: PortalAccount) -> PortalAccount:
+        """See ``Portal.kept``."""
+        return kept(account)
+
+    def put_home(self, home: HomePage) -> None:
+        """See ``Portal.put_home``."""
+        raise DeliveryError("The portal has no place for a home page.", permanent=True)
+
+    def get_home(self, organization: str = "") -> HomePage | None:
+        """See ``Portal.get_home``."""
+        return None
+
+    def trust_clock(self, now: datetime) -> None:
+        """See ``Portal.trust_clock``: this portal has a clock of its own."""
+
+    def check(self) -> str:
+        """See ``Portal.check``."""
+        assert self._able
+        next(self._search("Person", {"_tag": f"{PRACTICE}|{self._practice}", "_count": "1"}), None)
+        return "The FHIR portal answers; it takes transactions."
+
+    def _person(self, key: str) -> tuple[Resource | None, str]:
+        """Our Person and its version for If-Match; None when it is not there."""
+        answer = self._wire.ask("GET", f"Person/{person_id(self._practice, key)}")
+        if answer.status in _GONE:
+            return None, ""
+        if not answer.ok or answer.value.get("resourceType") != "Person":
+            raise RetriableError(f"The portal does not show an account ({answer.status}).")
+        meta = answer.value.get("meta")
+        number = meta.get("versionId") if isinstance(meta, dict) else None
+        return answer.value, answer.version or (f'W/"{number}"' if isinstance(number, str) else "")
+
+    def _consents(self, key: str) -> list[Resource]:
+        value = f"{ACCOUNT}|{self._practice}/{key}"
+        found = self._search("Consent", {"identifier": value, "_count": str(_PAGE)})
+        return [one for one in found if key_of(self._practice, one) == key and isinstance(one.get("id"), str)]
+
+    def _search(self, kind: str, params: dict[str, str]) -> Iterator[Resource]:
+        """Every match, page after page; only ones of this kind, whatever else a server adds."""
+        answer, pages = self._wire.ask("GET", kind, params=params), 0
+        while True:
+            if not answer.ok or answer.value.get("resourceType") != "Bundle":
+                raise RetriableError(f"The portal does not answer a search ({answer.status}).")
+            entries = [one for one in answer.value.get("entry", []) if isinstance(one, dict)]
+            for one in (entry.get("resource") for entry in entries):
+                if isinstance(one, dict) and one.get("resourceType") == kind:
+                    yield one
+                elif isinstance(one, dict) and one.get("resourceType") == "OperationOutcome":
+                    raise RetriableError("The portal does not do all of a search that was asked.")
+            links = [one for one in answer.value.get("link", []) if isinstance(one, dict)]
+            link = next((one.get("url") for one in links if one.get("relation") == "next"), None)
+            if not isinstance(link, str):
+                return
+            pages += 1
+            if pages > 100_000:
+                raise RetriableError("The portal's search has no end.")
+            answer = self._wire.follow(link)
+
+
+def _refusal(answer: Answer, account: PortalAccount) -> DeliveryError:
+    issues = answer.value.get("issue")
+    first = issues[0] if isinstance(issues, list) and issues and isinstance(issues[0], dict) else {}
+    words = scrubbed(first.get("diagnostics"), account)
+    return DeliveryError(f"{words or 'it gives no reason'} ({answer.status})", permanent=True)

@@ -1,0 +1,195 @@
+"""An account as a FHIR Person, each chart it may open as a Consent, and back (R4, checked with fhir.resources).
+
+Ids are derived from practice, key and chart, so writing twice is writing once. Tags find what is the practice's.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from fhir.resources.R4B.consent import Consent
+from fhir.resources.R4B.person import Person
+
+from adapter.core.portal import PortalAccount, PortalDependent
+
+OURS = "urn:fhir-portal-adapter"
+ACCOUNT, PRACTICE = f"{OURS}:account", f"{OURS}:practice"
+_SCOPE = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy"}]}
+_CATEGORY = {"coding": [{"system": "http://loinc.org", "code": "59284-0", "display": "Consent Document"}]}
+Resource = dict[str, Any]
+
+
+def person_id(practice: str, key: str) -> str:
+    """The logical id of an account's Person."""
+    return f"a-{hashlib.sha256(f'{practice}/{key}'.encode()).hexdigest()[:40]}"
+
+
+def consent_id(practice: str, key: str, patient: str) -> str:
+    """The logical id of the Consent for one chart."""
+    return f"g-{hashlib.sha256(f'{practice}/{key}/{patient}'.encode()).hexdigest()[:40]}"
+
+
+def key_of(practice: str, resource: Mapping[str, Any]) -> str | None:
+    """The account's key; None for what is not this practice's."""
+    values = [one.get("value") for one in _all(resource, "identifier") if one.get("system") == ACCOUNT]
+    mine = [value for value in values if isinstance(value, str) and value.startswith(f"{practice}/")]
+    return mine[0].removeprefix(f"{practice}/") if len(mine) == 1 else None
+
+
+def to_person(practice: str, account: PortalAccount, current: Mapping[str, Any] | None) -> Resource:
+    """The Person, with whatever else the portal has in it. Raises ValueError when it would not be valid."""
+    kept = {name: value for name, value in (current or {}).items() if name not in ("meta", "text")}
+    own = [one.patient for one in account.dependents if one.is_self and account.active]
+    person: Resource = {
+        **kept,
+        "resourceType": "Person",
+        "id": person_id(practice, account.key),
+        "meta": _meta(practice),
+        "identifier": [*_others(kept, "identifier", "system", ACCOUNT), _identifier(practice, account.key)],
+        "active": account.active,
+        "name": [{"text": account.name}] if account.name else [],
+        "telecom": [*_others(kept, "telecom", "system", "email"), {"system": "email", "value": account.email}],
+        "link": [{"target": {"reference": patient}, "assurance": "level3"} for patient in own],
+        "extension": [
+            *_others(kept, "extension", "url", f"{OURS}:status"),
+            {"url": f"{OURS}:status", "valueCode": account.status},
+        ],
+    }
+    plain = {name: value for name, value in person.items() if value != []}
+    Person.model_validate(plain)
+    return plain
+
+
+def to_consents(practice: str, account: PortalAccount) -> list[Resource]:
+    """One Consent for each chart that the account may open. Raises ValueError when one would not be valid."""
+    shown = account.dependents if account.active else ()
+    consents = [_consent(practice, account.key, one) for one in shown]
+    for consent in consents:
+        Consent.model_validate(consent)
+    return consents
+
+
+def closed(consent: Mapping[str, Any]) -> Resource:
+    """The same Consent, no longer in force."""
+    return {name: value for name, value in consent.items() if name not in ("meta", "text")} | {
+        "status": "inactive",
+        "meta": {"tag": _all(consent.get("meta", {}), "tag")},
+    }
+
+
+def from_records(key: str, person: Mapping[str, Any], consents: Iterable[Mapping[str, Any]]) -> PortalAccount:
+    """The account that a Person and its Consents show. What cannot be read counts as open: it is then put right."""
+    emails = [one.get("value") for one in _all(person, "telecom") if one.get("system") == "email"]
+    names = [one.get("text") for one in _all(person, "name")]
+    return PortalAccount(
+        key,
+        _text(emails[0]) if emails else "",
+        _text(names[0]) if names else "",
+        person.get("active") is not False,
+        _text(_extension(person, "status", "valueCode")),
+        tuple(_dependent(one) for one in consents if one.get("status") == "active"),
+        registered_at=_moment(_extension(person, "registered-at", "valueDateTime")),
+        locked=_extension(person, "locked", "valueBoolean") is True,
+        last_sign_in=_moment(_extension(person, "last-sign-in", "valueDateTime")),
+    )
+
+
+def kept(account: PortalAccount) -> PortalAccount:
+    """The account as it comes back: times in whole seconds, and no language."""
+    shown = account.dependents if account.active else ()
+    return account._replace(language="", dependents=tuple(one._replace(until=_whole(one.until)) for one in shown))
+
+
+def _consent(practice: str, key: str, one: PortalDependent) -> Resource:
+    period = {"start": _stamp(one.since), "end": _stamp(one.until)}
+    actor = {
+        "role": {"coding": [{"system": f"{OURS}:role", "code": one.role}]},
+        "reference": {"type": "RelatedPerson", "identifier": _identifier(practice, key)},
+    }
+    extensions: list[Resource] = [
+        {"url": f"{OURS}:access", "valueCode": one.access},
+        {"url": f"{OURS}:reason", "valueCode": one.reason},
+    ]
+    extensions += [{"url": f"{OURS}:self", "valueBoolean": True}] if one.is_self else []
+    extensions += [{"url": f"{OURS}:organization", "valueString": one.organization}] if one.organization else []
+    return {
+        "resourceType": "Consent",
+        "id": consent_id(practice, key, one.patient),
+        "meta": _meta(practice),
+        "extension": extensions,
+        "identifier": [_identifier(practice, key)],
+        "status": "active",
+        "scope": _SCOPE,
+        "category": [_CATEGORY],
+        "patient": {"reference": one.patient},
+        "policy": [{"uri": f"{OURS}:authority:{one.authority}"}],
+        "provision": {
+            "type": "permit",
+            "period": {name: value for name, value in period.items() if value},
+            "actor": [actor],
+        },
+    }
+
+
+def _dependent(consent: Mapping[str, Any]) -> PortalDependent:
+    provision = consent.get("provision")
+    provision = provision if isinstance(provision, dict) else {}
+    period = provision.get("period")
+    period = period if isinstance(period, dict) else {}
+    roles = [coding for actor in _all(provision, "actor") for coding in _all(actor.get("role") or {}, "coding")]
+    authorities = [_text(one.get("uri")).removeprefix(f"{OURS}:authority:") for one in _all(consent, "policy")]
+    patient = consent.get("patient")
+    return PortalDependent(
+        _text(patient.get("reference")) if isinstance(patient, dict) else "",
+        _text(roles[0].get("code")) if roles else "",
+        authorities[0] if authorities else "",
+        _text(_extension(consent, "access", "valueCode")),
+        _text(_extension(consent, "reason", "valueCode")),
+        _moment(period.get("start")),
+        _extension(consent, "self", "valueBoolean") is True,
+        _moment(period.get("end")),
+        _text(_extension(consent, "organization", "valueString")),
+    )
+
+
+def _meta(practice: str) -> Resource:
+    return {"tag": [{"system": PRACTICE, "code": practice}]}
+
+
+def _identifier(practice: str, key: str) -> Resource:
+    return {"system": ACCOUNT, "value": f"{practice}/{key}"}
+
+
+def _all(resource: Mapping[str, Any], name: str) -> list[Resource]:
+    found = resource.get(name)
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def _others(resource: Mapping[str, Any], name: str, field: str, ours: str) -> Sequence[Resource]:
+    return [one for one in _all(resource, name) if one.get(field) != ours]
+
+
+def _extension(resource: Mapping[str, Any], name: str, value: str) -> Any:
+    return next((one.get(value) for one in _all(resource, "extension") if one.get("url") == f"{OURS}:{name}"), None)
+
+
+def _whole(at: datetime | None) -> datetime | None:
+    return at.astimezone(UTC).replace(microsecond=0) if at else None
+
+
+def _stamp(at: datetime | None) -> str | None:
+    whole = _whole(at)
+    return whole.strftime("%Y-%m-%dT%H:%M:%SZ") if whole else None
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _moment(value: Any) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC) if at else None
