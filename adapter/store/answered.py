@@ -25,7 +25,8 @@ def claim(connection: sa.Connection, actor: str, key: str, request_hash: str, no
     connection.execute(sa.delete(api_answer).where(api_answer.c.created_at <= now - KEPT))
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     row = {"actor": actor, "key": _hash(key), "request_hash": request_hash, "created_at": now}
-    if connection.execute(insert(api_answer).values(**row).on_conflict_do_nothing()).rowcount == 1:
+    fresh = insert(api_answer).values(**row).on_conflict_do_nothing().returning(api_answer.c.key)
+    if connection.execute(fresh).first() is not None:  # psycopg counts no rows of an INSERT
         return None
     columns = (api_answer.c.request_hash, api_answer.c.status, api_answer.c.answer)
     return Before._make(connection.execute(sa.select(*columns).where(_mine(actor, key))).one())

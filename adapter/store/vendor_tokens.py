@@ -22,7 +22,8 @@ def use_up(connection: sa.Connection, client_id: str, jti: str, *, expires_at: d
     connection.execute(sa.delete(vendor_assertion).where(vendor_assertion.c.expires_at <= now))
     row = {"client_id": client_id, "jti_hash": _hash(jti), "expires_at": expires_at}
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    return connection.execute(insert(vendor_assertion).values(**row).on_conflict_do_nothing()).rowcount == 1
+    fresh = insert(vendor_assertion).values(**row).on_conflict_do_nothing().returning(vendor_assertion.c.jti_hash)
+    return connection.execute(fresh).first() is not None  # psycopg counts no rows of an INSERT
 
 
 def keep(
