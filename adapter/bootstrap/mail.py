@@ -13,6 +13,7 @@ from adapter.mail.folder import FolderMailer
 from adapter.mail.sender_dns import Record, SenderDns
 from adapter.mail.signature import Signer, read_dkim_key
 from adapter.mail.smtp import SmtpMailer
+from adapter.mail.texts import load_texts
 from adapter.settings import FolderMail, PracticeSettings, SmtpMail
 from adapter.settings.bounces import BounceSettings
 from adapter.settings.sections import LOOPBACK
@@ -79,7 +80,7 @@ def look_up_sender(practice: PracticeSettings, mail: FolderMail | SmtpMail) -> l
 
 
 def letterhead(practice: PracticeSettings, mail: FolderMail | SmtpMail) -> PracticeMail:
-    """What the practice's mails say of it, and how they leave."""
+    """What the practice's mails say of it, and how they leave. Raises ConfigError for texts that cannot be used."""
     return PracticeMail(
         id=practice.id,
         name=practice.name,
@@ -89,6 +90,7 @@ def letterhead(practice: PracticeSettings, mail: FolderMail | SmtpMail) -> Pract
         phone=practice.phone,
         registration_url=practice.portal.registration_url,
         link_hours=practice.policy.welcome_link_hours,
+        texts=load_texts(practice.mail.texts) if practice.mail.texts else None,
         per_minute=practice.mail.per_minute,
         per_domain=0 if isinstance(mail, FolderMail) else mail.per_domain,
         resend_unknown_hours=practice.mail.resend_unknown_hours,

@@ -20,6 +20,7 @@ from adapter.core.welcome import (
     token_hash,
 )
 from adapter.mail.render import Letterhead, Reader, notice_message, welcome_message
+from adapter.mail.texts import Texts
 from adapter.store import outgoing, suppressed
 from adapter.store.outbox import Claimed
 from adapter.store.outgoing import WelcomeRow
@@ -43,12 +44,16 @@ class PracticeMail:
     """Mails in a minute, at most; 0: as many as go."""
     per_domain: int = 0
     """Mails under way to one domain at the same time, at most; 0: as many as there are connections."""
+    texts: Texts | None = None
+    """The practice's own words."""
     resend_unknown_hours: int = 0
     """After so long a Welcome of which nobody knows is sent again; 0: never, a human decides."""
 
     @property
     def letterhead(self) -> Letterhead:
-        return Letterhead(name=self.name, mail_from=self.mail_from, phone=self.phone, language=self.language)
+        return Letterhead(
+            name=self.name, mail_from=self.mail_from, phone=self.phone, language=self.language, texts=self.texts
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from adapter.core.welcome import link_life
 from adapter.mail.address import mailbox, one_line, person_name, sender
+from adapter.mail.texts import NO_TEXTS, Texts
 
 WIDTH = 72
 _GLUE = "\u00a0"  # keeps a phone number on one line while wrapping
@@ -37,6 +38,7 @@ class Letterhead:
     mail_from: str
     phone: str = ""
     language: str = "en"
+    texts: Texts | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +89,7 @@ def _message(
     name = person_name(reader.name)
     practice_name = one_line(practice.name, 120)
     shown = {**values, "practice": practice_name, "phone": one_line(practice.phone, 40), "name": name}
+    shown["own"] = practice.texts.fill_in(language, shown) if practice.texts and kind == "welcome" else NO_TEXTS
     message = EmailMessage(policy=policy.SMTP)
     message["From"] = sender(practice.mail_from, practice_name)
     message["To"] = mailbox(reader.email, name)

@@ -97,9 +97,10 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         authorities = file(practice.authority_file) if practice.authority_file else None
         updates: dict[str, object] = {"ehr": ehr, "portal": portal, "push": push, "authority_file": authorities}
         updates["registration"] = registration
+        own: dict[str, object] = {"texts": file(practice.mail.texts)} if practice.mail.texts else {}
         if dkim := practice.mail.dkim:
-            dkim = dkim.model_copy(update={"private_key_file": file(dkim.private_key_file)})
-            updates["mail"] = practice.mail.model_copy(update={"dkim": dkim})
+            own["dkim"] = dkim.model_copy(update={"private_key_file": file(dkim.private_key_file)})
+        updates["mail"] = practice.mail.model_copy(update=own)
         practices.append(practice.model_copy(update=updates))
     mail: FolderMail | SmtpMail
     if isinstance(settings.mail, FolderMail):

@@ -23,4 +23,6 @@ class PracticeMailSettings(Section):
     """Mails in a minute, at most; 0: as many as go."""
     resend_unknown_hours: int = Field(default=0, ge=0, le=24 * 30)
     """After so long a Welcome of which nobody knows is sent again, twice at most; 0: never."""
+    texts: Path | None = None
+    """The practice's own words in its Welcome emails: docs/custom-texts.md."""
     dkim: DkimSettings | None = None

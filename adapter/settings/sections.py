@@ -108,7 +108,7 @@ class SmtpMail(SecretSection):
     password_file: Path | None = None
     timeout_seconds: float = Field(default=60, gt=0, le=600)
     """For each reply of the server; the one to a whole message may take ten minutes."""
-    connections: int = Field(default=4, ge=1, le=50)
+    connections: int = Field(default=8, ge=1, le=50)
     """Mails under way at the same time, each on a connection of its own."""
     per_domain: int = Field(default=0, ge=0)
     """Of those to one domain, at most; 0: as many as there are connections."""
