@@ -26,18 +26,17 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 
 @pytest.mark.parametrize("door", SIGNED_IN, ids=name_of)
-@pytest.mark.parametrize("token", ["", "0" * 64, "another session's"])
-def test_a_form_without_this_sessions_token_changes_nothing(desk: Desk, door: Door, token: str) -> None:
+def test_a_form_without_this_sessions_token_changes_nothing(desk: Desk, door: Door) -> None:
     visitor, other = desk.session_of("admin"), desk.session_of("admin")
-    given = other.csrf if token.startswith("another") else token
-    assert visitor.ask(door.method, path_of(door), {"csrf": given}).status_code == 403
+    for given in ("", "0" * 64, other.csrf):
+        assert visitor.ask(door.method, path_of(door), {"csrf": given}).status_code == 403
 
 
 @pytest.mark.parametrize("door", CHANGES, ids=name_of)
-@pytest.mark.parametrize("origin", [EVIL, "null", "http://127.0.0.1:1", "", None])
-def test_a_form_of_another_site_changes_nothing(desk: Desk, door: Door, origin: str | None) -> None:
+def test_a_form_of_another_site_changes_nothing(desk: Desk, door: Door) -> None:
     visitor = desk.session_of("admin")
-    assert visitor.ask(door.method, path_of(door), headers={"Origin": origin}).status_code == 403
+    for origin in (EVIL, "null", "http://127.0.0.1:1", "", None):
+        assert visitor.ask(door.method, path_of(door), headers={"Origin": origin}).status_code == 403, origin
 
 
 @pytest.mark.parametrize("door", CHANGES, ids=name_of)
@@ -71,23 +70,25 @@ def test_no_header_makes_one_method_another(desk: Desk, door: Door) -> None:
     headers = dict.fromkeys(("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"), door.method)
     plain, tricked = desk.session_of("admin"), desk.session_of("admin")
     other = "PATCH"
-    assert plain.ask(other, path_of(door)).status_code == 405
-    assert tricked.ask(other, path_of(door), {"_method": door.method}, headers=headers).status_code == 405
+    refused = 404 if "/oidc" in door.route.path else 405  # there is no provider here
+    assert plain.ask(other, path_of(door)).status_code == refused
+    assert tricked.ask(other, path_of(door), {"_method": door.method}, headers=headers).status_code == refused
 
 
 @pytest.mark.parametrize("door", PAGES, ids=name_of)
-@pytest.mark.parametrize("header", ["X-Forwarded-Host", "X-Original-URL", "X-Rewrite-URL", "Forwarded"])
-def test_no_header_changes_where_an_answer_leads(desk: Desk, door: Door, header: str) -> None:
-    value = f"host={urlsplit(EVIL).netloc}" if header == "Forwarded" else urlsplit(EVIL).netloc
-    answer = desk.session_of("admin").ask(door.method, path_of(door), headers={header: value})
+def test_no_header_changes_where_an_answer_leads(desk: Desk, door: Door) -> None:
+    headers = dict.fromkeys(("X-Forwarded-Host", "X-Original-URL", "X-Rewrite-URL"), urlsplit(EVIL).netloc)
+    headers["Forwarded"] = f"host={urlsplit(EVIL).netloc}"
+    answer = desk.session_of("admin").ask(door.method, path_of(door), headers=headers)
     assert "evil.example" not in answer.headers.get("Location", "") + answer.text
 
 
 @pytest.mark.parametrize("door", [door for door in PAGES if door.method == "GET"], ids=name_of)
-@pytest.mark.parametrize("next_", ["//evil.example", EVIL, "/\\evil.example", "javascript:alert(1)", "/%0d%0aX: y"])
-def test_no_page_leads_elsewhere(desk: Desk, door: Door, next_: str) -> None:
-    answer = desk.session_of("admin").ask("GET", path_of(door), params={"next": next_, "url": next_, "to": next_})
-    assert "evil.example" not in answer.headers.get("Location", "") and "X" not in answer.headers
+def test_no_page_leads_elsewhere(desk: Desk, door: Door) -> None:
+    visitor = desk.session_of("admin")
+    for next_ in ("//evil.example", EVIL, "/\\evil.example", "javascript:alert(1)", "/%0d%0aX: y"):
+        answer = visitor.ask("GET", path_of(door), params={"next": next_, "url": next_, "to": next_})
+        assert "evil.example" not in answer.headers.get("Location", "") and "X" not in answer.headers, next_
 
 
 def test_a_form_that_is_too_large_is_not_read_to_its_end(desk: Desk) -> None:
