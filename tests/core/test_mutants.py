@@ -15,7 +15,7 @@ from adapter.core.plan import Action, ActionKind, plan_account
 from adapter.core.policy import Access
 from adapter.core.state import AccountStatus, EffectState, GrantState
 from tests.core.personas import ANNAS, LEO, MIA, NOW, anna, ben, leo, mia
-from tests.core.practice import POLICY, Practice, decided, invited, registered
+from tests.core.practice import POLICY, Practice, decided, invited, registered, row_of
 
 NEW = "RelatedPerson/anna-mia/_history/2"
 ACCOUNT_KINDS = {
@@ -163,3 +163,22 @@ def test_a_grant_that_is_lost_opens_nothing(practice: Practice) -> None:
 def test_a_period_counts_for_the_review_whoever_stands_before_it() -> None:
     ending = ben(end="2026-03-10")
     assert decide_chart(mia(), (anna(), ending), POLICY, NOW).review_on == date(2026, 3, 11)
+
+
+def test_every_rule_says_in_words_what_it_found() -> None:
+    said = {step.rule: step.because for step in row_of(anna(role_text="Mother"), mia()).steps}
+    assert said["authority"] == "The Authority is Joint."
+    assert said["role"] == "The Role/Reason Mother is a known one."
+    assert said["email"] == f"The e-mail address is {ANNAS}."
+    assert said["age"] == "By the patient's age access is full."
+    assert said["chart"] == f"The contact is on the chart {MIA}."
+    refused = {step.outcome: step.because for step in row_of(anna(), mia(deceased=True)).steps}
+    assert refused["patient-deceased"] == "The chart says that the patient has died."
+
+
+def test_an_account_moves_when_one_of_several_charts_may_be_opened_at_the_new_address() -> None:
+    practice = Practice()
+    practice.sync(mia(), anna(), leo(), anna("leo"))
+    new = {"email": "anna@new.example"}
+    move = one(practice.sync(mia(), anna(**new), leo(), anna("leo", role=Role.UNKNOWN, **new)), ActionKind.MOVE_ACCOUNT)
+    assert move.new_key == "anna@new.example"
