@@ -3,6 +3,7 @@
 Source: docs/rules.md, "What a run may conclude".
 """
 
+import math
 from collections import Counter
 from collections.abc import Collection, Mapping
 from enum import StrEnum
@@ -91,18 +92,37 @@ def least(limits: Brakes, brake: Brake) -> int:
     return min(limit.count, limit.week_count)
 
 
+def enough(limits: Brakes, brake: Brake, seen: Seen) -> int | None:
+    """So much there must be for so many changes to be ordinary; None where that is never enough.
+
+    Nobody has to count further: the answer stays the same, and a large practice has as little to count as a small one.
+    """
+    needed = 0
+    for _, number, count, percent in _windows(limits, brake, seen):
+        if number > count:
+            if not percent:
+                return None
+            needed = max(needed, math.ceil((number + 1) * 100 / percent))
+    return needed
+
+
 def trip(limits: Brakes, brake: Brake, seen: Seen, base: int) -> Trip | None:
     """Whether the brake goes on: more in this run, in 24 hours or in 7 days than ``base`` makes ordinary."""
-    limit: Limit = getattr(limits, brake)
-    for within, number, count, percent in (
-        ("run", seen.run, limit.count, limit.percent),
-        ("day", seen.run + seen.day, limit.count, limit.percent),
-        ("week", seen.run + seen.week, limit.week_count, limit.week_percent),
-    ):
+    for within, number, count, percent in _windows(limits, brake, seen):
         allowed = max(count, int(base * percent / 100))
         if number > allowed:
             return Trip(brake, number, allowed, base, within)
     return None
+
+
+def _windows(limits: Brakes, brake: Brake, seen: Seen) -> tuple[tuple[str, int, int, float], ...]:
+    """What is compared: for a run, a day and a week how many there were, and the number and share that are ordinary."""
+    limit: Limit = getattr(limits, brake)
+    return (
+        ("run", seen.run, limit.count, limit.percent),
+        ("day", seen.run + seen.day, limit.count, limit.percent),
+        ("week", seen.run + seen.week, limit.week_count, limit.week_percent),
+    )
 
 
 def _any_stated(tripped: Trip, reasons: Mapping[str, int]) -> bool:

@@ -9,7 +9,7 @@ from itertools import groupby
 import msgspec
 import sqlalchemy as sa
 
-from adapter.core.brakes import Brake, Seen, Trip, cause, least, trip
+from adapter.core.brakes import Brake, Seen, Trip, cause, enough, least, trip
 from adapter.core.findings import Finding
 from adapter.core.plan import Action, ActionKind
 from adapter.core.reasons import BRAKE_ON, Severity
@@ -48,15 +48,15 @@ def trips(
     for brake in wanted:
         seen = Seen(numbers[brake], day.get(brake, 0) + waits[brake], week.get(brake, 0) + waits[brake])
         if seen.run + seen.week > least(limits, brake):
-            base = _base(connection, practice, brake)
+            base = _base(connection, practice, brake, enough(limits, brake, seen))
             if (tripped := trip(limits, brake, seen, base)) is not None:
                 found.append(tripped)
     return found, _why(run, found, braked + waiting)
 
 
-def _base(connection: sa.Connection, practice: str, brake: Brake) -> int:
-    charts = brake in (Brake.REVOCATION, Brake.GRANT)
-    return counts.open_charts(connection, practice) if charts else counts.accounts(connection, practice)
+def _base(connection: sa.Connection, practice: str, brake: Brake, most: int | None) -> int:
+    count = counts.open_charts if brake in (Brake.REVOCATION, Brake.GRANT) else counts.accounts
+    return count(connection, practice, most)
 
 
 def _waiting(connection: sa.Connection, practice: str, superseded: set[str]) -> Counter[str]:

@@ -34,14 +34,17 @@ def forget(connection: sa.Connection, practice: str, brakes: list[Brake]) -> Non
     connection.execute(sa.delete(t.change_count).where(here))
 
 
-def open_charts(connection: sa.Connection, practice: str) -> int:
-    """How many charts the practice's accounts may open."""
-    mine = sa.select(t.account.c.id).where(t.account.c.practice == practice)
-    active = sa.and_(t.grant.c.state == GrantState.ACTIVE, t.grant.c.account_id.in_(mine))
-    return connection.scalar(sa.select(sa.func.count()).select_from(t.grant).where(active)) or 0
+def open_charts(connection: sa.Connection, practice: str, most: int | None = None) -> int:
+    """How many charts the practice's accounts may open; nobody counts further than ``most``."""
+    active = sa.and_(t.account.c.practice == practice, t.grant.c.state == GrantState.ACTIVE)
+    joined = t.account.join(t.grant, t.grant.c.account_id == t.account.c.id)
+    return _count(connection, sa.select(t.grant.c.patient).select_from(joined).where(active), most)
 
 
-def accounts(connection: sa.Connection, practice: str) -> int:
-    """How many accounts the practice has."""
-    mine = t.account.c.practice == practice
-    return connection.scalar(sa.select(sa.func.count()).select_from(t.account).where(mine)) or 0
+def accounts(connection: sa.Connection, practice: str, most: int | None = None) -> int:
+    """How many accounts the practice has; nobody counts further than ``most``."""
+    return _count(connection, sa.select(t.account.c.id).where(t.account.c.practice == practice), most)
+
+
+def _count(connection: sa.Connection, rows: sa.Select[tuple[str]], most: int | None) -> int:
+    return connection.scalar(sa.select(sa.func.count()).select_from(rows.limit(most).subquery())) or 0

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapter.core.brakes import EXPLICIT, Brake, Seen, cause, grant_brake, least, restrained, trip
+from adapter.core.brakes import EXPLICIT, Brake, Seen, cause, enough, grant_brake, least, restrained, trip
 from adapter.core.facts import Authority, Fact, Role
 from adapter.core.plan import ActionKind, plan_account
 from adapter.core.policy import Access, Brakes, Limit
@@ -29,6 +29,8 @@ GRANTS = st.builds(
     source=st.just(""),
 )
 ON = st.frozensets(st.sampled_from(Brake))
+
+NUMBERS = st.integers(0, 100_000)
 
 
 def test_every_explicit_reason_is_a_reason() -> None:
@@ -75,6 +77,15 @@ def test_more_changes_never_take_a_brake_off(brake: Brake, run: int, day: int, w
 def test_nothing_trips_below_the_least(brake: Brake, run: int, before: int, base: int) -> None:
     if run + before <= least(LIMITS, brake):
         assert trip(LIMITS, brake, Seen(run, before, before), base) is None
+
+
+@given(brake=st.sampled_from(Brake), run=NUMBERS, day=NUMBERS, week=NUMBERS, base=st.integers(0, 10_000_000))
+def test_to_count_further_than_enough_changes_nothing(brake: Brake, run: int, day: int, week: int, base: int) -> None:
+    seen = Seen(run, day, week)
+    most = enough(LIMITS, brake, seen)
+    if most is not None:
+        assert trip(LIMITS, brake, seen, min(base, most)) == (trip(LIMITS, brake, seen, base) if base < most else None)
+        assert base < most or trip(LIMITS, brake, seen, base) is None
 
 
 @given(st.integers(1, 500), st.integers(0, 2000))
