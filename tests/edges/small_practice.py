@@ -44,6 +44,14 @@ class SmallPractice:
             self.add_family(one)
         self.configure(policy, more)
 
+    @classmethod
+    def again(cls, engine: sa.Engine, folder: Path, now: datetime) -> "SmallPractice":
+        """The practice in a folder that another process has made; only for jobs, its EHR cannot be changed here."""
+        practice = cls.__new__(cls)
+        practice.engine, practice.folder, practice.id, practice.now = engine, folder, PRACTICE, now
+        practice.app = build(load_settings(folder / "config.toml"), folder, clock=lambda: practice.now)
+        return practice
+
     def configure(self, policy: str = "", more: str = "", *, mapping: str = "family-contacts") -> None:
         """Writes config.toml; a practice whose first Welcome emails are not held, unless told otherwise."""
         ehr = 'kind = "files"\npath = "ehr"'
