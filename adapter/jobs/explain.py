@@ -6,15 +6,16 @@ import sqlalchemy as sa
 
 from adapter.core.accounts import AccountDecision, Member, decide_account
 from adapter.core.chain import mapped_steps
-from adapter.core.decide import decide_chart, steps_of
+from adapter.core.decide import Step, decide_chart, steps_of
 from adapter.core.email import email_key
 from adapter.core.explain import Explanation, Row, WelcomeView, explain_address, explain_chart, explain_contact
 from adapter.core.findings import address_scope, chart_scope
+from adapter.core.reasons import BRAKE_ON
 from adapter.core.revoked import withdraw
 from adapter.core.state import Account, EffectState
 from adapter.jobs.chain import chain_of, expressions
 from adapter.jobs.practice import Clock, Practice
-from adapter.store import accounts, decisions, facts, revocations
+from adapter.store import accounts, decisions, facts, held, revocations
 from adapter.store import tables as t
 from adapter.store.engine import read
 
@@ -59,7 +60,18 @@ class _Explainer:
         mine = [row for row in rows if row.member.contact.email_key == key]
         decision = self._decided(key, mine) if mine else None
         chain = chain_of(self.connection, self.practice.id, key, mine, account)
-        return explain_address(who, mine, decision, account, self._welcome(account), self.now, chain)
+        answer = explain_address(who, mine, decision, account, self._welcome(account), self.now, chain)
+        return self._held(answer, who, key)
+
+    def _held(self, answer: Explanation, who: str, key: str) -> Explanation:
+        """The same, where a brake holds something for this address: that comes first."""
+        run = held.run_that_holds(self.connection, self.practice.id, key)
+        if run is None:
+            return answer
+        because = f"what run {run} would change for {who} is more than is ordinary at once, and waits for a human"
+        step = Step("brake", BRAKE_ON, f"{because[0].upper()}{because[1:]}.", f"run/{run}")
+        remedy = f"Look at it, and release it if it is right: adapter held {run}."
+        return Explanation(who, f"{step.because} {answer.verdict}", BRAKE_ON, remedy, (step, *answer.steps))
 
     def contact(self, ref: str) -> Explanation:
         member = facts.members_by_ref(self.connection, self.practice.id, [ref]).get(ref)

@@ -109,6 +109,14 @@ def waiting(connection: sa.Connection, practices: Sequence[str]) -> list[HeldPla
     return _load(connection, sa.and_(t.held_plan.c.practice.in_(practices), t.held_plan.c.closed_at.is_(None)))
 
 
+def run_that_holds(connection: sa.Connection, practice: str, key: str) -> int | None:
+    """The run that holds something for this address."""
+    mine = sa.or_(t.held_account.c.account == key, t.held_account.c.moves_to == key)
+    open_ = sa.and_(t.held_account.c.practice == practice, t.held_account.c.closed_at.is_(None), mine)
+    run: int | None = connection.scalar(sa.select(sa.func.max(t.held_account.c.run)).where(open_))
+    return run
+
+
 def any_waiting(connection: sa.Connection, practice: str) -> bool:
     """Whether the practice has anything that waits."""
     here = sa.and_(t.held_plan.c.practice == practice, t.held_plan.c.closed_at.is_(None))

@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from adapter.errors import FatalError
+from adapter.jobs.explain import explain
 from tests.edges.small_practice import SmallPractice
 
 
@@ -151,3 +152,14 @@ def test_a_slow_bleed_of_one_percent_a_day_is_stopped_within_a_week(engine: sa.E
     assert practice.open_charts() == 95  # five within 7 days are ordinary
     assert sum(plan["counts"]["end-grant"] for plan in practice.held()) == 3
     assert "within 7 days because the contact was removed" in practice.held()[0]["cause"]
+
+
+def test_explain_says_that_it_waits_and_where(practice: SmallPractice) -> None:
+    lose(practice, 8)
+    run = practice.sync(days=1)["run"]
+    answer = explain(practice.engine, practice.practice, "mother1@mail.example", clock=lambda: practice.now)
+    assert answer.verdict.startswith(f"What run {run} would change for mother1@mail.example is more than is ordinary")
+    assert (answer.reason, answer.steps[0].outcome) == ("brake-on", "brake-on")
+    assert f"adapter held {run}" in answer.remedy
+    unheld = explain(practice.engine, practice.practice, "mother9@mail.example", clock=lambda: practice.now)
+    assert "ordinary" not in unheld.verdict
