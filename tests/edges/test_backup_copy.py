@@ -73,7 +73,7 @@ def test_rows_that_point_nowhere_are_damage(sqlite_url: str) -> None:
     path = Path(sqlite_url.removeprefix("sqlite:///"))
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(
-            "INSERT INTO welcome VALUES ('w', 'p', 'nobody', 1, 'none', '', '', null, null, null, null, '')"
+            "INSERT INTO welcome VALUES ('w', 'p', 'nobody', 1, 'none', '', '', null, null, null, null, '', 0)"
         )
     with pytest.raises(FatalError, match="rows point to rows that are missing"):
         check(path, path)

@@ -133,7 +133,8 @@ def test_a_next_link_that_leads_back_ends_the_walk(ehr: ScriptedEhr, back: str, 
 
 
 def test_a_server_that_gives_the_same_page_under_ever_new_links_is_left(ehr: ScriptedEhr) -> None:
-    ehr.fault("Patient", lambda reply: scripted.next_link(f"?page=1&turn={len(ehr.requests)}")(reply))
+    more = "_count=2&_revinclude=RelatedPerson:patient"
+    ehr.fault("Patient", lambda reply: scripted.next_link(f"?page=1&{more}&turn={len(ehr.requests)}")(reply))
     _, result = read(ehr)
     assert not result.complete
     assert "repeats one that was read already" in result.problems[0]
