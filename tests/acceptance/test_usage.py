@@ -53,7 +53,8 @@ def test_every_command_explains_itself(command: list[str]) -> None:
     lines = done.out.splitlines()
     assert max(map(len, lines)) <= 100
     assert "Usage: adapter" in done.out
-    purpose = next(line.strip() for line in lines if line.strip() and "Usage" not in line)
+    paragraphs = [part.strip() for part in re.split(r"\n\s*\n", done.out) if part.strip()]
+    purpose = next(part for part in paragraphs if not part.startswith("Usage"))
     assert len(purpose.split()) >= 4, purpose
 
 
