@@ -19,6 +19,7 @@ COMMANDS = (
     ["run"],
     ["people"],
     ["tokens"],
+    ["mail"],
     ["portal"],
     ["decide"],
     ["release"],
