@@ -20,6 +20,7 @@ from adapter.core.until import earlier, open_until
 PASSED = "pass"
 INTERNAL_ERROR = "internal-error"
 _TESTS = tuple(rule.test for rule in RULES)
+_PARENTS = frozenset({Role.MOTHER, Role.FATHER})
 _NOT_CURRENT = frozenset(
     {
         "patient-inactive",
@@ -225,17 +226,25 @@ def _claims_exclusive(contact: Contact, policy: Policy, now: datetime) -> bool:
 
 
 def _belongs(contact: Contact, person: tuple[Contact, ...] | list[Contact]) -> bool:
-    """Whether the contact is one of this person's, or the same person again: the same address, a matching name."""
+    """Whether the contact is one of this person's, or the same person again: the same address, a matching name.
+
+    Beside a mother or a father, an entry whose role is lost could be the other one: it is somebody else's.
+    """
     return any(
         contact.ref == other.ref
-        or (bool(contact.email_key) and contact.email_key == other.email_key and one_person(contact, other))
+        or (
+            bool(contact.email_key)
+            and contact.email_key == other.email_key
+            and one_person(contact, other)
+            and not (Role.UNKNOWN in (contact.role, other.role) and _PARENTS & {contact.role, other.role})
+        )
         for other in person
     )
 
 
 def one_person(a: Contact, b: Contact) -> bool:
     """Whether two contacts with one address are one person. A mother and a father never are, whatever their names."""
-    if {a.role, b.role} == {Role.MOTHER, Role.FATHER}:
+    if {a.role, b.role} == _PARENTS:
         return False
     if a.names and a.names[:1] == b.names[:1] and a.birth_date == b.birth_date:
         return True

@@ -50,15 +50,16 @@ def remove(connection: sa.Connection, practice: str, run: int, refs: Sequence[st
     contacts = [ref for ref in refs if ref.startswith("RelatedPerson/")]
     for batch in batches(contacts):
         here = sa.and_(t.contact.c.practice == practice, t.contact.c.ref.in_(batch))
-        charts = connection.scalars(sa.select(t.contact.c.patient).where(here)).all()
+        gone = connection.execute(sa.select(t.contact.c.patient, t.contact.c.email_key).where(here)).all()
         connection.execute(sa.delete(t.contact).where(here))
-        mark_changed(connection, practice, run, charts)
+        mark_changed(connection, practice, run, [row.patient for row in gone])
+        mark_left(connection, practice, run, {row.email_key for row in gone})
     for ref in (ref for ref in refs if ref.startswith("Patient/")):
         one = sa.and_(t.patient.c.practice == practice, t.patient.c.ref == ref)
         known = connection.scalar(sa.select(t.patient.c.facts).where(one))
         if known is not None:
-            gone = encode(msgspec.structs.replace(decode_patient(known), active=False)).decode()
-            values = {"facts": gone, "hash": "gone", "updated": None, "changed_run": run, "seen_run": run}
+            inactive = encode(msgspec.structs.replace(decode_patient(known), active=False)).decode()
+            values = {"facts": inactive, "hash": "gone", "updated": None, "changed_run": run, "seen_run": run}
             connection.execute(sa.update(t.patient).where(one).values(values))
 
 
@@ -84,6 +85,13 @@ def mark_changed(connection: sa.Connection, practice: str, run: int, charts: Seq
             .where(t.patient.c.practice == practice, among(connection, t.patient.c.ref, batch))
             .values(changed_run=run)
         )
+
+
+def mark_left(connection: sa.Connection, practice: str, run: int, email_keys: Collection[str]) -> None:
+    """Has everybody who stays at these addresses decided again, on all their charts: somebody has left the mailbox."""
+    for batch in batches(sorted(key for key in email_keys if key)):
+        here = sa.and_(t.contact.c.practice == practice, among(connection, t.contact.c.email_key, batch))
+        mark_changed(connection, practice, run, connection.scalars(sa.select(t.contact.c.patient).where(here)).all())
 
 
 def mark_due(connection: sa.Connection, practice: str, charts: Sequence[str], day: date) -> None:

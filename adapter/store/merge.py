@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from adapter.core.facts import Authority, Contact, Fact, Patient, Quarantined
 from adapter.store import tables as t
-from adapter.store.facts import mark_changed
+from adapter.store.facts import mark_changed, mark_left
 from adapter.store.incoming import Incoming
 from adapter.store.sql import among, batches, insert_rows
 from adapter.store.stored import decode_contact, decode_patient, encode
@@ -125,6 +125,7 @@ class Merger:
         rows: dict[str, Incoming] = {}
         seen: list[str] = []
         left_charts: list[str] = []
+        left_addresses: set[str] = set()
         for new in batch:
             old = known.get(new.ref)
             again = old is not None and old.seen_run == self.run
@@ -144,6 +145,7 @@ class Merger:
                 if isinstance(old.fact, Contact):
                     new = _remembering(new, old.fact)
                     left_charts += [old.chart] if new.chart != old.chart else []
+                    left_addresses |= {old.fact.email_key} - {new.email_key}
             if not again:
                 merged.count(table)
             if old is None:
@@ -154,6 +156,7 @@ class Merger:
         self._write(connection, table, rows.values())
         self._touch(connection, table, seen)
         mark_changed(connection, self.practice, self.run, left_charts)
+        mark_left(connection, self.practice, self.run, left_addresses)
 
     def _replaces(self, new: Incoming, old: _Stored, full: bool, merged: Merged) -> bool:
         """Whether a copy that differs from the stored one takes its place; if not, it is counted here."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from adapter.jobs.work import run_job
-from adapter.sandbox.charts import Resource, born
+from adapter.sandbox.charts import Resource, authority_extension, born
 from adapter.sandbox.ehr import SandboxEhr
 from adapter.schedule_files import JobName
 from tests.acceptance.adapter_cli import GRACE, Adapter, opens
@@ -55,6 +55,18 @@ def test_a_contact_removed_from_the_files_ends_only_after_a_complete_read(adapte
     assert opens(adapter.account(ODA)) == {"kid": "ended contact-gone", "sib": "active"}
     adapter.json("deliver")
     assert [len(account.dependents) for account in adapter.app().portals["main-street"].accounts()] == [1]
+
+
+@pytest.mark.parametrize("leaves", ["another address", "gone"])
+def test_when_somebody_leaves_a_shared_mailbox_the_other_gets_in(adapter: Adapter, leaves: str) -> None:
+    his: Json = {**FATHER, "extension": [authority_extension("none")]}
+    adapter.export([chart("ann"), chart("bob"), mother("ann", telecom=email(ODA))], "charts.ndjson")
+    adapter.export([mother("bob", telecom=email(ODA), **his)], "his.ndjson")
+    adapter.sync()
+    assert opens(adapter.account(ODA))["ann"] == "held shared-email"
+    adapter.export([] if leaves == "gone" else [mother("bob", telecom=email("per@kid.example"), **his)], "his.ndjson")
+    assert adapter.sync()["changes"]["grant"] == 1
+    assert opens(adapter.account(ODA))["ann"] == "active"
 
 
 def test_a_contact_that_went_and_came_back_may_open_the_chart_again(adapter: Adapter) -> None:

@@ -83,6 +83,13 @@ def test_one_person_entered_twice_is_in_no_conflict_with_herself() -> None:
         assert headlines(anna(authority=EXCLUSIVE), again) == ["eligible", "eligible"]
 
 
+def test_a_father_with_the_mothers_name_and_address_stays_out_when_her_role_is_lost() -> None:
+    hers = anna(authority=EXCLUSIVE)
+    namesake = anna(ref="RelatedPerson/namesake", role=Role.FATHER)
+    assert headlines(hers, namesake) == ["eligible", "authority-conflict"]
+    assert headlines(anna(authority=EXCLUSIVE, role=Role.UNKNOWN), namesake) == ["role-unknown", "authority-conflict"]
+
+
 def test_the_same_name_at_another_address_is_another_person() -> None:
     again = anna_as_other_relative(patient="Patient/mia", authority=EXCLUSIVE, email="anna@work.example")
     assert headlines(anna(authority=EXCLUSIVE), again) == ["authority-conflict"] * 2
