@@ -32,7 +32,7 @@ PRACTICE = PracticeMail(
     link_hours=48,
 )
 WORKERS, CONNECTIONS = 2, 2
-LONGEST = 0.03
+LONGEST = 0.25
 """Seconds that the workers live at most after one of them has begun to hand a mail over."""
 
 
