@@ -67,9 +67,11 @@ def test_a_killed_process_keeps_nobody_out_and_a_living_one_does(engine: sa.Engi
 
 @pytest.mark.parametrize(
     "owner",
-    ["", "unknown", "0a1b2c3d", "another-boot-4026531836:1:99", "::", f"{this_process().rpartition(':')[0][:-1]}x:1"],
+    ["", "unknown", "0a1b2c3d", "another-boot-4026531836:1:99", "::", "no number"],
 )
 def test_nobody_is_dead_for_all_that_is_known_of_another_machine(engine: sa.Engine, owner: str) -> None:
+    if owner == "no number":  # this machine, but no process: pytest wants names that are the same in every process
+        owner = f"{this_process().partition(':')[0]}:x:1"
     assert not is_dead(owner)
     hold(engine, owner)
     assert refused(engine, NOW + LEASE)
