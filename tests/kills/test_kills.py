@@ -8,7 +8,7 @@ KILLS = 150
 
 
 def test_a_killed_worker_sends_nothing_twice_and_loses_nothing(store_url: str) -> None:
-    found = trial(store_url, kills=KILLS, mails=4 * KILLS)
+    found = trial(store_url, kills=KILLS, mails=7 * KILLS)
     assert (found.twice, found.lost, found.unsettled) == (0, 0, 0)
     assert found.sent + found.unknown == found.mails
     assert found.kills >= KILLS
