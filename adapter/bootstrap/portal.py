@@ -12,8 +12,6 @@ from adapter.http.token_endpoint import TokenEndpoint
 from adapter.http.wire import make_session
 from adapter.portal import Portal
 from adapter.portal.embedded import EmbeddedPortal
-from adapter.portal.fhir import FhirPortal
-from adapter.portal.scim import ScimPortal
 from adapter.portal.sign_in import ClientCredentials, FixedToken, SignIn
 from adapter.portal.wire import Wire
 from adapter.settings import EmbeddedPortal as EmbeddedSettings
@@ -39,6 +37,9 @@ def make_portal(
         engine = make_engine(portal.store_url.get_secret_value()) if portal.store_url else own()
         minutes = portal.show_after_minutes
         return EmbeddedPortal(engine, practice=practice, show_after_minutes=minutes, now=clock)
+    from adapter.portal.fhir import FhirPortal  # FHIR's models take longer to load than a small sync to run
+    from adapter.portal.scim import ScimPortal
+
     session = make_session(portal.concurrency)
     wire = Wire(
         portal.base_url,

@@ -1,15 +1,21 @@
 """The schema: what the migrations make is what the tables say, and migrating is always safe to repeat."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from adapter.errors import FatalError
+from adapter.store import migrations
 from adapter.store.engine import begin, make_engine, read
-from adapter.store.migrations import is_new, migrate, pending
+from adapter.store.migrations import is_new, migrate, newest, pending
 from adapter.store.tables import metadata
 
 
@@ -39,6 +45,29 @@ def test_a_new_database_is_pending_until_it_is_migrated(blank_engine: sa.Engine)
     migrate(blank_engine)
     assert not is_new(blank_engine)
     assert not pending(blank_engine)
+
+
+def test_the_files_names_tell_what_alembic_calls_the_newest_revision(engine: sa.Engine) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(str(migrations.__file__)).parent))
+    config.set_main_option("path_separator", "os")
+    with read(engine) as connection:
+        found = MigrationContext.configure(connection).get_current_revision()
+    assert newest() == found == ScriptDirectory.from_config(config).get_current_head()
+
+
+def test_a_database_behind_or_ahead_of_this_version_is_pending(engine: sa.Engine) -> None:
+    for revision in ("0001", "9999"):
+        with begin(engine) as connection:
+            connection.execute(sa.text("UPDATE alembic_version SET version_num = :one"), {"one": revision})
+        assert pending(engine) and not is_new(engine)
+
+
+def test_a_small_sync_loads_neither_alembic_nor_the_models_of_fhir() -> None:
+    heavy = ("alembic", "fhir.resources")
+    look = f"import sys, adapter.cli, adapter.bootstrap; print([one for one in {heavy} if one in sys.modules])"
+    said = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert said.stdout == "[]\n"
 
 
 def test_a_server_that_is_not_there_is_told_without_its_password() -> None:
