@@ -1,13 +1,13 @@
 """Delivering the mail: each one claimed, decided again, handed over once, and honest about what is not known.
 
-As many mails are under way as the mailer takes at once. One transaction writes down what became of the last ones and
-claims the next: ``sending`` is on disk before any of them is handed over, and a crash leaves only those ``unknown``
-that were really under way.
+As many mails are under way as the mailer takes at once. When half of them are done, one transaction writes down what
+became of those and claims the next, while the others go on: ``sending`` is on disk before any of them is handed over,
+and a crash leaves only those ``unknown`` that were really under way.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -54,17 +54,39 @@ class _Post:
         self._mailer, self._key, self._pool = mailer, key, pool
         self._waiting: list[tuple[str, str]] = []
         """Mails that were due when they were looked up, and where they go."""
+        self._under_way: dict[Future[Handed | AdapterError], Letter] = {}
 
     def deliver(self) -> bool:
-        """False when no mail can leave now."""
-        answers: list[Answer] = []
-        while True:
-            with turn(self._work.engine, self._practice.id) as connection:
-                well = record(connection, self._work, answers)
-                letters = self._next(connection) if well else []
-            if not letters:
-                return well
-            answers = self._hand_over(letters)
+        """False when no mail can leave now. An interruption waits for the answers under way, and writes them down."""
+        well = True
+        try:
+            while True:
+                answers = self._take_answers()
+                with turn(self._work.engine, self._practice.id) as connection:
+                    well = record(connection, self._work, answers) and well
+                    letters = self._next(connection) if well else []
+                for letter in letters:
+                    self._under_way[self._pool.submit(_send, self._mailer, letter, self._work.now)] = letter
+                if not self._under_way:
+                    return well
+                self._wait()
+        except BaseException:
+            self._write_down()
+            raise
+
+    def _wait(self) -> None:
+        """Until half of the connections are free: the others go on while the answers are written down."""
+        enough = max(1, len(self._under_way) - self._mailer.at_once // 2)
+        while sum(future.done() for future in self._under_way) < enough:
+            wait([future for future in self._under_way if not future.done()], return_when=FIRST_COMPLETED)
+
+    def _take_answers(self) -> list[Answer]:
+        """What became of those that are done; an error that nobody expected is raised."""
+        done = [future for future in self._under_way if future.done()]
+        broken = next((error for future in done if (error := future.exception()) is not None), None)
+        if broken is not None:
+            raise broken
+        return [(self._under_way.pop(future).mail, future.result()) for future in done]
 
     def _next(self, connection: sa.Connection) -> list[Letter]:
         """The next mails, claimed; none when nothing is due that may leave in this minute."""
@@ -89,15 +111,15 @@ class _Post:
     def _choose(self, connection: sa.Connection) -> list[str]:
         """Ids of the next mails: as many as go at once, by limit, minute and domain."""
         work, practice = self._work, self._practice
-        number = work.allowed(self._mailer.at_once)
+        number = work.allowed(self._mailer.at_once - len(self._under_way))
         if number and not self._waiting:
             today = work.now().astimezone(practice.zone).date()
             ids = outbox.due(connection, practice=practice.id, kind=self._kind, now=work.now(), today=today, limit=PAGE)
             self._waiting = list(post.addresses(connection, ids).items())
         chosen: list[str] = []
-        domains: Counter[str] = Counter()
+        domains = Counter(_domain(letter.mail.claimed.to) for letter in self._under_way.values())
         for id_, to in self._waiting:
-            domain = to.rpartition("@")[2].lower()
+            domain = _domain(to)
             if len(chosen) < number and (not practice.per_domain or domains[domain] < practice.per_domain):
                 chosen.append(id_)
                 domains[domain] += 1
@@ -108,30 +130,18 @@ class _Post:
         self._waiting = [one for one in self._waiting if one[0] not in taken]
         return chosen
 
-    def _hand_over(self, letters: Sequence[Letter]) -> list[Answer]:
-        """What became of each. An interruption waits for the answers that are on their way, and writes them down."""
-        futures = [self._pool.submit(_send, self._mailer, letter, self._work.now) for letter in letters]
-        try:
-            wait(futures)
-        except BaseException:
-            self._write_down(letters, futures)
-            raise
-        answers = [(letter.mail, future) for letter, future in zip(letters, futures, strict=True)]
-        broken = next((error for _, future in answers if (error := future.exception()) is not None), None)
-        if broken is not None:
-            self._write_down(letters, futures)
-            raise broken
-        return [(mail, future.result()) for mail, future in answers]
-
-    def _write_down(self, letters: Sequence[Letter], futures: Sequence["Future[Handed | AdapterError]"]) -> None:
-        wait(futures)
+    def _write_down(self) -> None:
+        wait(self._under_way)
         known = [
-            (letter.mail, future.result())
-            for letter, future in zip(letters, futures, strict=True)
-            if future.exception() is None
+            (letter.mail, future.result()) for future, letter in self._under_way.items() if future.exception() is None
         ]
-        with turn(self._work.engine, self._practice.id) as connection:
-            record(connection, self._work, known)
+        if known:
+            with turn(self._work.engine, self._practice.id) as connection:
+                record(connection, self._work, known)
+
+
+def _domain(address: str) -> str:
+    return address.rpartition("@")[2].lower()
 
 
 def _send(mailer: Mailer, letter: Letter, now: Callable[[], datetime]) -> Handed | AdapterError:

@@ -55,6 +55,33 @@ class WelcomeRow(NamedTuple):
     active_grants: int
 
 
+def _welcomes() -> sa.Select[Any]:
+    charts = (
+        sa.select(sa.func.count())
+        .select_from(grant)
+        .where(grant.c.account_id == account.c.id, grant.c.state == GrantState.ACTIVE)
+        .scalar_subquery()
+    )
+    columns: list[sa.ColumnElement[Any]] = [
+        *(welcome.c[name] for name in ("id", "practice", "account_id", "email", "reason", "link_closed_at")),
+        *(account.c[name] for name in ("email_key", "email", "name", "language", "status")),
+        charts,
+    ]
+    joined = welcome.join(account, account.c.id == welcome.c.account_id)
+    return sa.select(*columns).select_from(joined).where(welcome.c.id.in_(_IDS))
+
+
+_IDS: sa.BindParameter[str] = sa.bindparam("ids", expanding=True)
+# Made once: making a statement costs as much of the processor's time as running it.
+_WELCOMES = _welcomes()
+_INVITE = (
+    sa.update(account)
+    .where(account.c.id.in_(_IDS), account.c.status == AccountStatus.PENDING)
+    .values(status=AccountStatus.INVITED, since=sa.bindparam("now"))
+    .returning(account.c.id)
+)
+
+
 def accounts(connection: sa.Connection, ids: Sequence[str]) -> tuple[list[AccountRow], list[OpenChart]]:
     """These accounts and every chart they may open now."""
     people = sa.select(*(account.c[name] for name in AccountRow._fields)).where(account.c.id.in_(ids))
@@ -75,20 +102,7 @@ def find_account(connection: sa.Connection, account_id: str) -> AccountRow | Non
 
 def find_welcomes(connection: sa.Connection, ids: Sequence[str]) -> dict[str, WelcomeRow]:
     """These Welcomes, by id; those that are not there are left out."""
-    charts = (
-        sa.select(sa.func.count())
-        .select_from(grant)
-        .where(grant.c.account_id == account.c.id, grant.c.state == GrantState.ACTIVE)
-        .scalar_subquery()
-    )
-    columns: list[sa.ColumnElement[Any]] = [
-        *(welcome.c[name] for name in ("id", "practice", "account_id", "email", "reason", "link_closed_at")),
-        *(account.c[name] for name in ("email_key", "email", "name", "language", "status")),
-        charts,
-    ]
-    joined = welcome.join(account, account.c.id == welcome.c.account_id)
-    query = sa.select(*columns).select_from(joined).where(welcome.c.id.in_(ids))
-    return {row[0]: WelcomeRow(*row) for row in connection.execute(query)}
+    return {row[0]: WelcomeRow(*row) for row in connection.execute(_WELCOMES, {"ids": list(ids)})}
 
 
 def open_links(connection: sa.Connection, links: Sequence[tuple[str, str, str, datetime]]) -> None:
@@ -102,6 +116,4 @@ def open_links(connection: sa.Connection, links: Sequence[tuple[str, str, str, d
 
 def mark_invited(connection: sa.Connection, ids: Sequence[str], *, now: datetime) -> set[str]:
     """A Welcome has left to these accounts: ``pending`` becomes ``invited``. Returns which were pending."""
-    first = sa.update(account).where(account.c.id.in_(ids), account.c.status == AccountStatus.PENDING)
-    invited = first.values(status=AccountStatus.INVITED, since=now).returning(account.c.id)
-    return set(connection.scalars(invited)) if ids else set()
+    return set(connection.scalars(_INVITE, {"ids": list(ids), "now": now})) if ids else set()
