@@ -111,6 +111,8 @@ def show_accounts(found: list[dict[str, Any]], email: str | None) -> None:
         line.append(" · Welcome ").append_text(styled(account["welcome"]["status"]))
         if account["portal"]["locked"]:
             line.append(" · locked in the portal", "yellow")
+        if account["suspension"]:
+            line.append(" · suspended by hand", "yellow")
         out.print(line)
         for dependent in account["dependents"]:
             whose = ", self" if dependent["self"] else ""

@@ -122,7 +122,7 @@ def explain_contact(
         code = dependent.reason
     steps = row.mapped + row.steps + (tuple(mailbox_steps(decision)) if decision else ())
     if of_address is not None:
-        steps += tuple(step for step in of_address.steps if step.rule in ("decision", "brake"))
+        steps += tuple(step for step in of_address.steps if step.rule in ("suspension", "decision", "brake"))
     if code in OPENING:
         return Explanation(
             who,

@@ -37,6 +37,8 @@ UNDONE = "undone"
 """Why something is as it was before a run: a human has taken the run back."""
 REVOKED = "revoked-by-practice"
 """Why a chart is closed whatever the EHR says: somebody at the practice has taken it away."""
+SUSPENDED = "suspended-by-practice"
+"""Why every chart of an account is closed whatever the EHR says: somebody at the practice has suspended it."""
 RESTORED = "restored"
 """Why a chart that a backup has open is not opened by putting the backup back."""
 
@@ -220,6 +222,13 @@ _ALL = (
         REVOKED,
         "somebody at the practice has taken this access away",
         "If it should be given back, lift the revocation: adapter revoke --lift.",
+        None,
+        GrantState.SUSPENDED,
+    ),
+    Reason(
+        SUSPENDED,
+        "somebody at the practice has suspended this account",
+        "If access should be given back, lift the suspension: adapter suspend EMAIL --lift.",
         None,
         GrantState.SUSPENDED,
     ),

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from adapter.core.accounts import AccountDecision, Member, decide_account
-from adapter.core.chain import mapped_steps
+from adapter.core.chain import mapped_steps, moment
 from adapter.core.decide import Step, decide_chart, steps_of
 from adapter.core.email import email_key
 from adapter.core.explain import Explanation, Row, WelcomeView, explain_address, explain_chart, explain_contact
 from adapter.core.findings import address_scope, chart_scope
-from adapter.core.reasons import BRAKE_ON
+from adapter.core.reasons import BRAKE_ON, REASONS, SUSPENDED
 from adapter.core.revoked import withdraw
 from adapter.core.state import Account, EffectState
 from adapter.jobs.chain import chain_of, expressions
@@ -61,7 +61,18 @@ class _Explainer:
         decision = self._decided(key, mine) if mine else None
         chain = chain_of(self.connection, self.practice.id, key, mine, account)
         answer = explain_address(who, mine, decision, account, self._welcome(account), self.now, chain)
-        return self._held(answer, who, key)
+        return self._by_hand(self._held(answer, who, key), who, key)
+
+    def _by_hand(self, answer: Explanation, who: str, key: str) -> Explanation:
+        """The same, where somebody has suspended the account: that comes before everything."""
+        row = revocations.suspensions(self.connection, self.practice.id, [key]).get(key)
+        if row is None:
+            return answer
+        by = row["actor"].partition(":")[2] or row["actor"]
+        because = f'{by} suspended the account {who} on {moment(row["at"], self.now)}: "{row["reason"]}".'
+        verdict = because if answer.reason == SUSPENDED else f"{because} {answer.verdict}"
+        step = Step("suspension", SUSPENDED, because, f"revocation/{row['id']}")
+        return Explanation(who, verdict, SUSPENDED, REASONS[SUSPENDED].remedy, (step, *answer.steps))
 
     def _held(self, answer: Explanation, who: str, key: str) -> Explanation:
         """The same, where a brake holds something for this address: that comes first."""

@@ -20,7 +20,7 @@ from adapter.jobs.practice import Clock, Practice
 from adapter.jobs.register import look
 from adapter.jobs.run import Request
 from adapter.jobs.sync import sync
-from adapter.store import accounts, facts, findings
+from adapter.store import accounts, facts, findings, revocations
 from adapter.store import tables as t
 from adapter.store.engine import read
 
@@ -79,6 +79,8 @@ class PersonView:
     """What syncing this family reads."""
     register_problem: str
     """Why sending the Welcome email again would be pointless; empty where it would not."""
+    suspended: bool = False
+    """Somebody has suspended the account by hand."""
     became: str = ""
     """What became of the last Welcome email, in a sentence."""
 
@@ -131,6 +133,7 @@ def _person(engine: sa.Engine, practice: Practice, email: str, ref: str, clock: 
         refs = [member.contact.ref for member in members]
         found = findings.listing(connection, [practice.id], email=key or None, refs=refs)
         since = _since(connection, account)
+        suspended = bool(revocations.suspensions(connection, practice.id, [key])) if key else False
     registration = look(engine, practice.id, email, clock().astimezone(practice.zone)) if account else None
     return PersonView(
         name=name,
@@ -144,6 +147,7 @@ def _person(engine: sa.Engine, practice: Practice, email: str, ref: str, clock: 
         findings=found,
         charts=family,
         register_problem=registration.problem if registration else "There is no account with this address.",
+        suspended=suspended,
         became=registration.became if registration else "",
     )
 

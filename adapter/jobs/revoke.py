@@ -36,7 +36,7 @@ def revoke(
     Raises FatalError when the practice knows neither the address nor the chart, or when it is taken away already.
     """
     key = email_key(email)
-    text = _reason(reason)
+    text = said(reason)
     with turn(engine, practice) as connection:
         account = accounts.by_email(connection, practice, [key]).get(key)
         members = facts.members_of(connection, practice, [key])[key]
@@ -60,7 +60,7 @@ def revoke(
 def lift(engine: sa.Engine, practice: str, email: str, patient: str, *, reason: str, actor: str, now: datetime) -> None:
     """The chart is decided by the rules again, with the next sync. Raises FatalError when it was not taken away."""
     key = email_key(email)
-    text = _reason(reason)
+    text = said(reason)
     with turn(engine, practice) as connection:
         ids = _found(connection, practice, key, patient)
         if not ids:
@@ -72,7 +72,8 @@ def lift(engine: sa.Engine, practice: str, email: str, patient: str, *, reason: 
         facts.mark_changed(connection, practice, state.decided_run + 1, [patient])
 
 
-def _reason(text: str) -> str:
+def said(text: str) -> str:
+    """The reason as it is kept. Raises FatalError when there is none, or too long a one."""
     text = " ".join(text.split())
     if not text or len(text) > LONGEST:
         raise FatalError(f"Say why with --reason, in at most {LONGEST} characters: it is kept in the audit trail.")

@@ -15,7 +15,7 @@ from adapter.jobs.pages import status as widget_status
 from adapter.jobs.schedule import NextTime, next_times
 from adapter.jobs.scheduled import ScheduledJob
 from adapter.schedule_files import JobName
-from adapter.store import findings, health, runs
+from adapter.store import accounts, findings, health, revocations, runs
 from adapter.store import tables as t
 from adapter.store.engine import read
 
@@ -48,6 +48,8 @@ class Overview:
     mail: dict[str, int]
     """By state of delivery, of mail that has not arrived anywhere yet."""
     accounts: int
+    suspended: list[tuple[str, str]]
+    """Accounts that somebody has suspended by hand: id and name."""
     open_charts: int
     widgets: list[dict[str, Any]]
     days: list[Day]
@@ -71,6 +73,7 @@ def overview(
             held_run=_held_run(connection, practice),
             mail=waiting,
             accounts=_count(connection, t.account, t.account.c.practice == practice),
+            suspended=_suspended(connection, practice),
             open_charts=_open_charts(connection, practice),
             widgets=[],
             days=_days(connection, practice, zone, now),
@@ -115,6 +118,12 @@ def _held_run(connection: sa.Connection, practice: str) -> int | None:
 
 def _count(connection: sa.Connection, table: sa.Table, here: sa.ColumnElement[bool]) -> int:
     return connection.scalar(sa.select(sa.func.count()).select_from(table).where(here)) or 0
+
+
+def _suspended(connection: sa.Connection, practice: str) -> list[tuple[str, str]]:
+    keys = sorted(revocations.suspensions(connection, practice))
+    found = accounts.by_email(connection, practice, keys) if keys else {}
+    return [(account.id, account.name or account.email) for _, account in sorted(found.items())]
 
 
 def _open_charts(connection: sa.Connection, practice: str) -> int:

@@ -13,7 +13,7 @@ revocation = sa.Table(
     _text("id", primary_key=True),
     _text("practice"),
     _text("email_key"),
-    _text("patient"),
+    _text("patient"),  # "*": every chart of the account, one row for the address and one for each of its contacts
     sa.Column("contact", sa.Text),  # on whom the grant rested: with a new address the same person
     _text("reason"),  # in the words of whoever took it away
     _text("actor"),

@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from adapter.core.revoked import EVERY
 from adapter.store import tables as t
 from adapter.store.ids import new_id
 from adapter.store.sql import batches
@@ -20,12 +21,16 @@ def in_force(connection: sa.Connection, practice: str) -> dict[str, list[str]]:
     rows = listing(connection, practice)
     for row in rows:
         found.setdefault(row["email_key"], []).append(row["patient"])
-    by_contact = {row["contact"]: row["patient"] for row in rows if row["contact"]}
+    by_contact: dict[str, set[str]] = {}
+    for row in rows:
+        if row["contact"]:
+            by_contact.setdefault(row["contact"], set()).add(row["patient"])
     for batch in batches(sorted(by_contact)):
         here = sa.and_(t.contact.c.practice == practice, t.contact.c.ref.in_(batch))
         for ref, key in connection.execute(sa.select(t.contact.c.ref, t.contact.c.email_key).where(here)):
-            if key and by_contact[ref] not in found.get(key, []):
-                found.setdefault(key, []).append(by_contact[ref])
+            if key:
+                charts = found.setdefault(key, [])
+                charts += sorted(by_contact[ref] - set(charts))
     return found
 
 
@@ -34,6 +39,22 @@ def listing(connection: sa.Connection, practice: str) -> list[dict[str, Any]]:
     here = sa.and_(t.revocation.c.practice == practice, t.revocation.c.lifted_at.is_(None))
     query = sa.select(t.revocation).where(here).order_by(t.revocation.c.at, t.revocation.c.id)
     return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def suspensions(connection: sa.Connection, practice: str, keys: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
+    """Accounts that are suspended by hand: by address (of ``keys`` alone, where given) the suspension in force.
+
+    The address is the one that each of its people has by now.
+    """
+    rows = [row for row in listing(connection, practice) if row["patient"] == EVERY]
+    found: dict[str, dict[str, Any]] = {row["email_key"]: row for row in reversed(rows)}
+    by_contact = {row["contact"]: row for row in rows if row["contact"]}
+    for batch in batches(sorted(by_contact)):
+        here = sa.and_(t.contact.c.practice == practice, t.contact.c.ref.in_(batch))
+        for ref, key in connection.execute(sa.select(t.contact.c.ref, t.contact.c.email_key).where(here)):
+            if key:
+                found.setdefault(key, by_contact[ref])
+    return {key: row for key, row in found.items() if not keys or key in keys}
 
 
 def add(

@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from adapter.store import revocations
 from adapter.store import tables as t
 from adapter.store.accounts import latest_welcomes
 from adapter.store.sql import batches
@@ -61,9 +62,14 @@ def accounts(
         welcomes = latest_welcomes(connection, ids)
         seen = sa.select(t.sighting).where(t.sighting.c.account_id.in_(ids))
         sightings = {row["account_id"]: dict(row) for row in connection.execute(seen).mappings()}
+        by_hand: dict[tuple[str, str], dict[str, Any]] = {}
+        for practice, keys in _keys(batch).items():
+            shut = revocations.suspensions(connection, practice, keys)
+            by_hand |= {(practice, key): one for key, one in shut.items()}
         for row in batch:
             of_row = (dependents.get(row["id"], []), welcomes.get(row["id"]), sightings.get(row["id"], {}))
-            shown.append(_account(dict(row), *of_row))
+            suspended = by_hand.get((row["practice"], row["email_key"]))
+            shown.append(_account(dict(row), *of_row) | {"suspension": _suspension(suspended)})
     return shown
 
 
@@ -90,6 +96,19 @@ def _account(
             "last_sign_in": _iso(seen.get("last_sign_in")),
         },
     }
+
+
+def _keys(rows: Sequence[Any]) -> dict[str, list[str]]:
+    """The addresses of these accounts, by practice."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row["practice"], []).append(row["email_key"])
+    return found
+
+
+def _suspension(row: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Who suspended the account by hand, when and why; None where nobody did."""
+    return {"actor": row["actor"], "at": row["at"].isoformat(), "reason": row["reason"]} if row else None
 
 
 def _iso(at: datetime | None) -> str | None:

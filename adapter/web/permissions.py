@@ -74,6 +74,8 @@ ROUTES = MappingProxyType(
         "POST /api/v1/practices/{practice}/plan": Need.RECONCILER,
         "POST /api/v1/practices/{practice}/sync": Need.RECONCILER,
         "POST /api/v1/practices/{practice}/accounts/{email}/register": Need.RECONCILER,
+        "POST /api/v1/practices/{practice}/accounts/{email}/suspend": Need.ADMIN,
+        "POST /api/v1/practices/{practice}/accounts/{email}/lift": Need.ADMIN,
         "POST /api/v1/practices/{practice}/findings/{finding}/decide": Need.RECONCILER,
         "POST /api/v1/practices/{practice}/runs/{run}/release": Need.ADMIN,
         # Signing in and out
@@ -112,6 +114,9 @@ ROUTES = MappingProxyType(
         "POST /p/{practice}/contacts/{contact}/sync": Need.RECONCILER,
         "GET /p/{practice}/accounts/{account}/register": Need.RECONCILER,
         "POST /p/{practice}/accounts/{account}/register": Need.RECONCILER,
+        "GET /p/{practice}/accounts/{account}/suspend": Need.ADMIN,
+        "POST /p/{practice}/accounts/{account}/suspend": Need.ADMIN,
+        "POST /p/{practice}/accounts/{account}/lift": Need.ADMIN,
         "GET /p/{practice}/break-glass": Need.VIEWER,
         "POST /p/{practice}/break-glass": Need.VIEWER,
         "POST /p/{practice}/mend-glass": Need.VIEWER,

@@ -1,5 +1,6 @@
 """One person: why they did or did not get the Welcome email, what fixes it, and the buttons that act on it."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -11,9 +12,12 @@ from adapter.errors import FatalError, RetriableError
 from adapter.jobs.chart import chart_view
 from adapter.jobs.family import PersonView, person_of_account, person_of_contact, sync_family
 from adapter.jobs.register import register
+from adapter.jobs.revoke import LONGEST
+from adapter.jobs.suspend import lift, suspend
 from adapter.schedule_files import JobName
 from adapter.web.asking import Ask
 from adapter.web.caller import caller
+from adapter.web.guard import form
 from adapter.web.pages import Pages
 
 Id = Annotated[str, Path(pattern=r"^[A-Za-z0-9.-]{1,64}$")]
@@ -93,6 +97,34 @@ def make_router(app: App, pages: Pages, ask: Ask) -> APIRouter:
             return pages.show(request, "register.html", 409, view=view, here=f"accounts/{account}", problem=str(error))
         ask(practice, JobName.DELIVER)
         return RedirectResponse(f"/p/{practice}/accounts/{account}?done=registered", 303)
+
+    def hand_page(
+        request: Request, practice: str, account: str, view: PersonView, problem: str = "", status: int = 200
+    ) -> Response:
+        here = f"accounts/{account}"
+        return pages.show(request, "suspend.html", status, view=view, here=here, problem=problem, longest=LONGEST)
+
+    def by_hand(request: Request, practice: str, account: str, do: Callable[..., Any], done: str) -> Response:
+        view = account_view(practice, account)
+        said = {"reason": form(request).get("reason", ""), "actor": caller(request).actor, "now": app.clock()}
+        try:
+            do(app.engine, practice, view.email, **said)
+        except FatalError as error:
+            return hand_page(request, practice, account, view, str(error), 409)
+        ask(practice, JobName.DELIVER)
+        return RedirectResponse(f"/p/{practice}/accounts/{account}?done={done}", 303)
+
+    @router.get("/p/{practice}/accounts/{account}/suspend")
+    def ask_why(request: Request, practice: str, account: Id) -> Response:
+        return hand_page(request, practice, account, account_view(practice, account))
+
+    @router.post("/p/{practice}/accounts/{account}/suspend")
+    def suspend_account(request: Request, practice: str, account: Id) -> Response:
+        return by_hand(request, practice, account, suspend, "suspended")
+
+    @router.post("/p/{practice}/accounts/{account}/lift")
+    def lift_suspension(request: Request, practice: str, account: Id) -> Response:
+        return by_hand(request, practice, account, lift, "lifted")
 
     @router.get("/p/{practice}/charts/{chart}")
     def chart_page(request: Request, practice: str, chart: Id) -> Response:

@@ -128,6 +128,8 @@ def done(words: Say) -> dict[str, str]:
     """What a page says after something was done; the address has only the key."""
     return {
         "registered": words("The Welcome email is queued and leaves within a minute."),
+        "suspended": words("The account is suspended. The portal is told within a minute."),
+        "lifted": words("The suspension is lifted. Sync this family, and the charts decide again."),
         "released": words("The held Welcome emails are queued and leave with the next delivery."),
         "retried": words("It is queued again."),
         "cancelled": words("It will not be sent."),

@@ -25,6 +25,7 @@ COMMANDS = (
     ["release"],
     ["undo"],
     ["revoke"],
+    ["suspend"],
     ["held"],
     ["register"],
     ["accounts"],

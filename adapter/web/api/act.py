@@ -18,6 +18,7 @@ from adapter.jobs.register import look, register
 from adapter.jobs.release import release
 from adapter.jobs.run import Request as Wanted
 from adapter.jobs.shapes import action_shape, decided_shape
+from adapter.jobs.suspend import lift, suspend
 from adapter.jobs.sync import sync
 from adapter.store import runs
 from adapter.store.engine import read
@@ -36,6 +37,10 @@ PLAN_BODY = {"type": "object", "properties": _FULL, "additionalProperties": Fals
 SYNC_BODY = PLAN_BODY | {"properties": _FULL | {"person": {"type": ["string", "null"], "pattern": _REFERENCE}}}
 RELEASE_BODY = PLAN_BODY | {"properties": {"plan": {"type": ["string", "null"], "pattern": _HASH}}}
 NO_BODY: dict[str, Any] = PLAN_BODY | {"properties": {}}
+REASON_BODY: dict[str, Any] = PLAN_BODY | {
+    "required": ["reason"],
+    "properties": {"reason": {"type": "string", "pattern": "^[^\\u0000]+$", "maxLength": 500}},
+}
 
 
 FindingId = Annotated[str, Path(pattern="^[0-9a-f]{1,64}$")]
@@ -102,6 +107,31 @@ def add_routes(router: APIRouter, app: App, describe: Describe) -> None:
             return {"practice": practice, "email": found.account.email, "status": "queued"}
 
         return await doing(request, NO_BODY, do)
+
+    def by_hand(given: dict[str, Any], do: Callable[..., Any], practice: str, email: str, request: Request) -> None:
+        if not given.get("reason"):
+            raise Problem(422, 'The body must have "reason".')
+        do(app.engine, practice, email, reason=given["reason"], actor=caller(request).actor, now=app.clock())
+
+    @router.post("/accounts/{email}/suspend", **describe("suspend", schemas.REGISTERED, body=REASON_BODY))
+    async def suspend_account(practice: str, email: Email, request: Request) -> Response:
+        """Closes every chart to the account at once, whatever the EHR says, until somebody lifts it."""
+
+        def do(given: dict[str, Any]) -> dict[str, Any]:
+            by_hand(given, suspend, practice, email, request)
+            return {"practice": practice, "email": email, "status": "suspended"}
+
+        return await doing(request, REASON_BODY, do)
+
+    @router.post("/accounts/{email}/lift", **describe("lift", schemas.REGISTERED, body=REASON_BODY))
+    async def lift_suspension(practice: str, email: Email, request: Request) -> Response:
+        """Lifts the suspension: the charts decide again with the next sync."""
+
+        def do(given: dict[str, Any]) -> dict[str, Any]:
+            by_hand(given, lift, practice, email, request)
+            return {"practice": practice, "email": email, "status": "lifted"}
+
+        return await doing(request, REASON_BODY, do)
 
     @router.post("/runs/{run}/release", **describe("release", schemas.RELEASED, body=RELEASE_BODY))
     async def let_go(practice: str, run: RunNumber, request: Request) -> Response:
