@@ -1,6 +1,6 @@
 """The FHIR connector at work: one transaction for each account, its Person and its Consents together or not at all."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
 from itertools import islice
@@ -9,8 +9,9 @@ from typing import Any
 from adapter.core.portal import PortalAccount
 from adapter.errors import DeliveryError, FatalError, RetriableError
 from adapter.portal import HomePage, Offers, Stranger
-from adapter.portal.fhir.records import ACCOUNT, PRACTICE, closed, from_records, kept, key_of, person_id, to_consents
+from adapter.portal.fhir.records import ACCOUNT, PRACTICE, closed, from_records, kept, key_of, to_consents
 from adapter.portal.fhir.records import to_person as person_of
+from adapter.portal.fhir.transaction import send
 from adapter.portal.side_by_side import put_all
 from adapter.portal.wire import Answer, Wire
 from adapter.portal.words import scrubbed
@@ -18,7 +19,6 @@ from adapter.portal.words import scrubbed
 _AGAIN = 3
 _PAGE = 100
 _CHANGED = frozenset({409, 412})
-_GONE = frozenset({404, 410})
 _ADDRESS = "Check portal.base_url in config.toml."
 Resource = dict[str, Any]
 
@@ -35,8 +35,8 @@ class FhirPortal:
         self.batch = 25 * concurrency
 
     @cached_property
-    def _able(self) -> bool:
-        """Asked once. Raises FatalError when this is no R4 server with transactions."""
+    def _found_by(self) -> dict[str, str]:
+        """The search parameter that finds ours, by type. Raises FatalError when this can be no portal for us."""
         answer = self._wire.ask("GET", "metadata")
         if not answer.ok or answer.value.get("resourceType") != "CapabilityStatement":
             raise FatalError(
@@ -46,57 +46,46 @@ class FhirPortal:
         if not version.startswith("4.0"):
             raise FatalError(f"The portal speaks FHIR {version[:10] or 'of no version'}, not R4 (4.0). {_ADDRESS}")
         rest = [one for one in answer.value.get("rest", []) if isinstance(one, dict)]
-        codes = {one.get("code") for part in rest for one in part.get("interaction", []) if isinstance(one, dict)}
+        codes = {one.get("code") for one in _named(rest, "interaction")}
         if "transaction" not in codes:
             raise FatalError("The portal takes no transactions, so an account could be half changed. Ask its support.")
-        return True
+        by_identifier = {
+            one.get("type")
+            for one in _named(rest, "resource")
+            if any(param.get("name") == "identifier" for param in _named([one], "searchParam"))
+        }
+        return {kind: "identifier" if kind in by_identifier else "_tag" for kind in ("Consent", "Person")}
 
     def put_accounts(
         self, batch: Sequence[PortalAccount], *, new: Collection[str] = frozenset()
     ) -> dict[str, DeliveryError]:
         """See ``Portal.put_accounts``."""
-        assert self._able
+        assert self._found_by
         return put_all(batch, self._put, width=self._width)
 
     def _put(self, account: PortalAccount) -> None:
-        answer = None
         for _ in range(_AGAIN):
-            person, version = self._person(account.key)
-            before = self._consents(account.key)
+            people, before = self._people(account.key), self._consents(account.key)
             try:
-                wanted = to_consents(self._practice, account)
-                resources = [person_of(self._practice, account, person), *wanted]
+                wanted = to_consents(self._practice, account, before)
+                person = person_of(self._practice, account, people[0] if people else None)
             except ValueError:
                 raise DeliveryError("A field of the account is not valid in FHIR.", permanent=True) from None
-            ids = {one["id"] for one in wanted}
-            resources += [closed(one) for one in before if one.get("status") == "active" and one.get("id") not in ids]
-            answer = self._transaction(resources, version)
+            ids = {one.get("id") for one in wanted}
+            over = [closed(one) for one in before if one.get("status") == "active" and one["id"] not in ids]
+            answer = self._send([person, *wanted, *over, *(_off(one) for one in people[1:])])
             if answer.ok:
                 return
             if answer.status not in _CHANGED:
                 raise _refusal(answer, account)
         raise DeliveryError("The account changes in the portal all the time. It is asked again.", permanent=False)
 
-    def _transaction(self, resources: Sequence[Resource], version: str) -> Answer:
-        entries = []
-        for number, one in enumerate(resources):
-            request = {"method": "PUT", "url": f"{one['resourceType']}/{one['id']}"}
-            entries.append(
-                {"resource": one, "request": request | ({"ifMatch": version} if not number and version else {})}
-            )
-        answer = self._wire.ask("POST", "", {"resourceType": "Bundle", "type": "transaction", "entry": entries})
-        done = answer.value.get("entry")
-        if answer.ok and (not isinstance(done, list) or len(done) != len(entries)):
-            raise RetriableError("The portal's answer to a transaction is not the one to it.")
-        return answer
-
     def shut(self, key: str) -> None:
         """See ``Portal.shut``."""
-        person, version = self._person(key)
-        if person is None:
+        people = self._people(key)
+        if not people:
             return
-        plain = {name: value for name, value in person.items() if name != "text"} | {"active": False}
-        answer = self._transaction([plain, *(closed(one) for one in self._consents(key))], version)
+        answer = self._send([*(_off(one) for one in people), *(closed(one) for one in self._consents(key))])
         if not answer.ok:
             raise RetriableError(f"The portal did not close an account ({answer.status}).")
 
@@ -105,9 +94,8 @@ class FhirPortal:
         found: dict[str, PortalAccount] = {}
 
         def look(account: PortalAccount) -> None:
-            person, _ = self._person(account.key)
-            if person is not None:
-                found[account.key] = from_records(account.key, person, self._consents(account.key))
+            if people := self._people(account.key):
+                found[account.key] = from_records(account.key, people[0], self._consents(account.key))
 
         asked = [PortalAccount(key, "", "", True, "") for key in sorted(keys)]
         if asked and (missed := put_all(asked, look, width=self._width)):
@@ -116,9 +104,9 @@ class FhirPortal:
 
     def accounts(self) -> Iterator[PortalAccount]:
         """See ``Portal.accounts``: page by page, each with its Consents."""
-        assert self._able
+        assert self._found_by
         people = self._search("Person", {"_tag": f"{PRACTICE}|{self._practice}", "_count": str(_PAGE)})
-        keys = (key for one in people if (key := key_of(self._practice, one)) is not None)
+        keys = iter({key: None for one in people if (key := key_of(self._practice, one)) is not None})
         while page := list(islice(keys, _PAGE)):
             found = self.get_accounts(page)
             yield from (found[key] for key in page if key in found)
@@ -133,9 +121,8 @@ class FhirPortal:
 
     def remove(self, key: str) -> None:
         """See ``Portal.remove``."""
-        for consent in self._consents(key):
-            self._wire.ask("DELETE", f"Consent/{consent['id']}")
-        self._wire.ask("DELETE", f"Person/{person_id(self._practice, key)}")
+        for one in (*self._consents(key), *self._people(key)):
+            self._wire.ask("DELETE", f"{one['resourceType']}/{one['id']}")
 
     def kept(self, account: PortalAccount) -> PortalAccount:
         """See ``Portal.kept``."""
@@ -154,25 +141,24 @@ class FhirPortal:
 
     def check(self) -> str:
         """See ``Portal.check``."""
-        assert self._able
+        assert self._found_by
         next(self._search("Person", {"_tag": f"{PRACTICE}|{self._practice}", "_count": "1"}), None)
         return "The FHIR portal answers; it takes transactions."
 
-    def _person(self, key: str) -> tuple[Resource | None, str]:
-        """Our Person and its version for If-Match; None when it is not there."""
-        answer = self._wire.ask("GET", f"Person/{person_id(self._practice, key)}")
-        if answer.status in _GONE:
-            return None, ""
-        if not answer.ok or answer.value.get("resourceType") != "Person":
-            raise RetriableError(f"The portal does not show an account ({answer.status}).")
-        meta = answer.value.get("meta")
-        number = meta.get("versionId") if isinstance(meta, dict) else None
-        return answer.value, answer.version or (f'W/"{number}"' if isinstance(number, str) else "")
+    def _people(self, key: str) -> list[Resource]:
+        """Our Person, in force before not; more than one only if a server took one twice."""
+        return sorted(self._ours("Person", key), key=lambda one: (one.get("active") is False, one["id"]))
 
     def _consents(self, key: str) -> list[Resource]:
+        return self._ours("Consent", key)
+
+    def _ours(self, kind: str, key: str) -> list[Resource]:
         value = f"{ACCOUNT}|{self._practice}/{key}"
-        found = self._search("Consent", {"identifier": value, "_count": str(_PAGE)})
+        found = self._search(kind, {self._found_by[kind]: value, "_count": str(_PAGE)})
         return [one for one in found if key_of(self._practice, one) == key and isinstance(one.get("id"), str)]
+
+    def _send(self, resources: Sequence[Resource]) -> Answer:
+        return send(self._wire, resources, self._found_by)
 
     def _search(self, kind: str, params: dict[str, str]) -> Iterator[Resource]:
         """Every match, page after page; only ones of this kind, whatever else a server adds."""
@@ -196,8 +182,20 @@ class FhirPortal:
             answer = self._wire.follow(link)
 
 
-def _refusal(answer: Answer, account: PortalAccount) -> DeliveryError:
+def _named(parts: Iterable[Resource], name: str) -> list[Resource]:
+    return [one for part in parts for one in part.get(name, []) if isinstance(one, dict)]
+
+
+def _off(person: Resource) -> Resource:
+    return {name: value for name, value in person.items() if name != "text"} | {"active": False}
+
+
+def _refusal(answer: Answer, account: PortalAccount) -> Exception:
+    if answer.status == 429 or answer.status >= 500:
+        return RetriableError(f"The portal did not do all of a transaction ({answer.status}).")
     issues = answer.value.get("issue")
     first = issues[0] if isinstance(issues, list) and issues and isinstance(issues[0], dict) else {}
-    words = scrubbed(first.get("diagnostics"), account)
+    details = first.get("details")
+    said = first.get("diagnostics") or (details.get("text") if isinstance(details, dict) else None)
+    words = scrubbed(said, account)
     return DeliveryError(f"{words or 'it gives no reason'} ({answer.status})", permanent=True)

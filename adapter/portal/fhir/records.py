@@ -1,6 +1,7 @@
 """An account as a FHIR Person, each chart it may open as a Consent, and back (R4, checked with fhir.resources).
 
-Ids are derived from practice, key and chart, so writing twice is writing once. Tags find what is the practice's.
+Identifiers are derived from practice, key and chart, so writing twice is writing once; ids are the server's own. Tags
+say the same again, for servers that do not search by identifier, and find what is the practice's.
 """
 
 import hashlib
@@ -14,20 +15,21 @@ from fhir.resources.R4B.person import Person
 from adapter.core.portal import PortalAccount, PortalDependent
 
 OURS = "urn:fhir-portal-adapter"
-ACCOUNT, PRACTICE = f"{OURS}:account", f"{OURS}:practice"
+ACCOUNT, GRANT, PRACTICE = f"{OURS}:account", f"{OURS}:grant", f"{OURS}:practice"
+_TAGS = (ACCOUNT, GRANT, PRACTICE)
 _SCOPE = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy"}]}
 _CATEGORY = {"coding": [{"system": "http://loinc.org", "code": "59284-0", "display": "Consent Document"}]}
 Resource = dict[str, Any]
 
 
-def person_id(practice: str, key: str) -> str:
-    """The logical id of an account's Person."""
-    return f"a-{hashlib.sha256(f'{practice}/{key}'.encode()).hexdigest()[:40]}"
+def grant_identifier(practice: str, key: str, patient: str) -> Resource:
+    """By which the Consent for one chart is found again."""
+    return {"system": GRANT, "value": hashlib.sha256(f"{practice}/{key}/{patient}".encode()).hexdigest()[:40]}
 
 
-def consent_id(practice: str, key: str, patient: str) -> str:
-    """The logical id of the Consent for one chart."""
-    return f"g-{hashlib.sha256(f'{practice}/{key}/{patient}'.encode()).hexdigest()[:40]}"
+def grant_of(consent: Mapping[str, Any]) -> str:
+    """The value of that identifier; empty when it has none."""
+    return next((_text(one.get("value")) for one in _all(consent, "identifier") if one.get("system") == GRANT), "")
 
 
 def key_of(practice: str, resource: Mapping[str, Any]) -> str | None:
@@ -39,14 +41,14 @@ def key_of(practice: str, resource: Mapping[str, Any]) -> str | None:
 
 def to_person(practice: str, account: PortalAccount, current: Mapping[str, Any] | None) -> Resource:
     """The Person, with whatever else the portal has in it. Raises ValueError when it would not be valid."""
-    kept = {name: value for name, value in (current or {}).items() if name not in ("meta", "text")}
+    kept = {name: value for name, value in (current or {}).items() if name != "text"}
     own = [one.patient for one in account.dependents if one.is_self and account.active]
+    mine = _identifier(practice, account.key)
     person: Resource = {
         **kept,
         "resourceType": "Person",
-        "id": person_id(practice, account.key),
-        "meta": _meta(practice),
-        "identifier": [*_others(kept, "identifier", "system", ACCOUNT), _identifier(practice, account.key)],
+        "meta": _meta(practice, kept, mine),
+        "identifier": [*_others(kept, "identifier", "system", ACCOUNT), mine],
         "active": account.active,
         "name": [{"text": account.name}] if account.name else [],
         "telecom": [*_others(kept, "telecom", "system", "email"), {"system": "email", "value": account.email}],
@@ -61,10 +63,14 @@ def to_person(practice: str, account: PortalAccount, current: Mapping[str, Any] 
     return plain
 
 
-def to_consents(practice: str, account: PortalAccount) -> list[Resource]:
-    """One Consent for each chart that the account may open. Raises ValueError when one would not be valid."""
+def to_consents(practice: str, account: PortalAccount, current: Iterable[Mapping[str, Any]]) -> list[Resource]:
+    """One Consent for each chart that the account may open, over the one that is there.
+
+    Raises ValueError when one would not be valid.
+    """
+    there = {grant_of(one): one for one in current}
     shown = account.dependents if account.active else ()
-    consents = [_consent(practice, account.key, one) for one in shown]
+    consents = [_consent(practice, account.key, one, there) for one in shown]
     for consent in consents:
         Consent.model_validate(consent)
     return consents
@@ -72,10 +78,7 @@ def to_consents(practice: str, account: PortalAccount) -> list[Resource]:
 
 def closed(consent: Mapping[str, Any]) -> Resource:
     """The same Consent, no longer in force."""
-    return {name: value for name, value in consent.items() if name not in ("meta", "text")} | {
-        "status": "inactive",
-        "meta": {"tag": _all(consent.get("meta", {}), "tag")},
-    }
+    return {name: value for name, value in consent.items() if name != "text"} | {"status": "inactive"}
 
 
 def from_records(key: str, person: Mapping[str, Any], consents: Iterable[Mapping[str, Any]]) -> PortalAccount:
@@ -101,7 +104,9 @@ def kept(account: PortalAccount) -> PortalAccount:
     return account._replace(language="", dependents=tuple(one._replace(until=_whole(one.until)) for one in shown))
 
 
-def _consent(practice: str, key: str, one: PortalDependent) -> Resource:
+def _consent(practice: str, key: str, one: PortalDependent, there: Mapping[str, Mapping[str, Any]]) -> Resource:
+    grant = grant_identifier(practice, key, one.patient)
+    current = there.get(grant["value"], {})
     period = {"start": _stamp(one.since), "end": _stamp(one.until)}
     actor = {
         "role": {"coding": [{"system": f"{OURS}:role", "code": one.role}]},
@@ -115,10 +120,10 @@ def _consent(practice: str, key: str, one: PortalDependent) -> Resource:
     extensions += [{"url": f"{OURS}:organization", "valueString": one.organization}] if one.organization else []
     return {
         "resourceType": "Consent",
-        "id": consent_id(practice, key, one.patient),
-        "meta": _meta(practice),
+        **({"id": current["id"]} if current else {}),
+        "meta": _meta(practice, current, _identifier(practice, key), grant),
         "extension": extensions,
-        "identifier": [_identifier(practice, key)],
+        "identifier": [_identifier(practice, key), grant],
         "status": "active",
         "scope": _SCOPE,
         "category": [_CATEGORY],
@@ -153,8 +158,13 @@ def _dependent(consent: Mapping[str, Any]) -> PortalDependent:
     )
 
 
-def _meta(practice: str) -> Resource:
-    return {"tag": [{"system": PRACTICE, "code": practice}]}
+def _meta(practice: str, current: Mapping[str, Any], *identifiers: Resource) -> Resource:
+    """What stands there, with the practice's tag and one for each identifier."""
+    meta = current.get("meta")
+    meta = meta if isinstance(meta, dict) else {}
+    mine = [{"system": PRACTICE, "code": practice}]
+    mine += [{"system": one["system"], "code": one["value"]} for one in identifiers]
+    return meta | {"tag": [*(one for one in _all(meta, "tag") if one.get("system") not in _TAGS), *mine]}
 
 
 def _identifier(practice: str, key: str) -> Resource:

@@ -1,5 +1,6 @@
 """Stands between a connector and its portal and does one thing wrong, at one request: the faults of a bad line."""
 
+import json
 import os
 import signal
 import threading
@@ -104,10 +105,23 @@ def _killed(handler: _Handler, body: bytes) -> None:
     handler.hang_up()
 
 
+def _refused_in_part(handler: _Handler, body: bytes) -> None:
+    """A FHIR server that does all of a transaction but its last entry, and answers 200."""
+    bundle = json.loads(body) if body else {}
+    done = handler.forward(json.dumps(bundle | {"entry": bundle["entry"][:-1]}).encode() if bundle else body)
+    answer = done.json()
+    if bundle:
+        answer["entry"] += [
+            {"response": {"status": "400", "outcome": {"resourceType": "OperationOutcome", "issue": []}}}
+        ]
+    handler.say(done.status_code, json.dumps(answer).encode(), {"Content-Type": "application/fhir+json"})
+
+
 FAULTS: dict[str, Callable[[_Handler, bytes], None]] = {
     "dropped": lambda handler, _: handler.hang_up(),
     "applied-and-lost": _applied_and_lost,
     "twice": _twice,
+    "refused-in-part": _refused_in_part,
     "truncated": lambda handler, body: handler.give(handler.forward(body), cut=7),
     "wrong-type": lambda handler, _: handler.say(200, b"<html>Welcome</html>", {"Content-Type": "text/html"}),
     "empty-list": lambda handler, _: handler.say(200, b'{"Resources":[]}', {"Content-Type": "application/json"}),

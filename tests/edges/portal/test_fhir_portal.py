@@ -11,7 +11,7 @@ from adapter.errors import FatalError, RetriableError
 from adapter.http.wire import make_session
 from adapter.jobs.conformance import check_portal
 from adapter.portal.fhir import FhirPortal
-from adapter.portal.fhir.records import OURS, person_id
+from adapter.portal.fhir.records import ACCOUNT, OURS
 from adapter.portal.sign_in import FixedToken
 from adapter.portal.wire import Wire
 from tests.acceptance.sekmet import Sekmet, running_sekmet
@@ -45,8 +45,10 @@ def test_what_was_put_comes_back_and_what_the_portal_added_stays(server: Sekmet)
     assert found == portal.get_accounts(["a1", "a2", "nobody"])
     for wanted in (ANA, LUIS):
         assert compare(portal.kept(wanted), found[wanted.key], NOW) is None
-    address = f"{server.base_url}/Person/{person_id('main-street', 'a1')}"
-    person = requests.get(address, timeout=20).json()
+    by_key = {"_tag": f"{ACCOUNT}|main-street/a1"}
+    (entry,) = requests.get(f"{server.base_url}/Person", params=by_key, timeout=20).json()["entry"]
+    person = entry["resource"]
+    address = f"{server.base_url}/Person/{person['id']}"
     person["extension"].append({"url": f"{OURS}:registered-at", "valueDateTime": "2026-03-02T09:00:00Z"})
     person["telecom"].append({"system": "phone", "value": "+1 555 0100"})
     assert server.put(person)
@@ -73,14 +75,34 @@ def test_many_accounts_are_read_page_by_page(server: Sekmet) -> None:
     assert sorted(one.key for one in portal.accounts()) == sorted(one.key for one in people)
 
 
-@pytest.mark.parametrize(
-    "fault", ["dropped", "applied-and-lost", "twice", "truncated", "wrong-type", "changed-meanwhile", "broken"]
-)
+FAULTS = [
+    "dropped",
+    "applied-and-lost",
+    "twice",
+    "truncated",
+    "wrong-type",
+    "changed-meanwhile",
+    "broken",
+    "refused-in-part",
+]
+
+
+def test_a_transaction_that_was_done_in_part_is_not_taken_for_done(server: Sekmet) -> None:
+    with standing_before(server.base_url) as between:
+        portal = reach(between.base_url, "in-part")
+        between.again("refused-in-part", -1)
+        assert portal.put_accounts([ANA], new={"a1"})["a1"].permanent
+        between.again()
+        assert portal.put_accounts([ANA]) == {}
+        assert compare(portal.kept(ANA), portal.get_accounts(["a1"])["a1"], NOW) is None
+
+
+@pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_at_any_request_of_a_revocation_is_put_right_by_the_next_try(server: Sekmet, fault: str) -> None:
     direct = reach(server.base_url, f"faults-{fault}")
     with standing_before(server.base_url) as between:
         portal = reach(between.base_url, f"faults-{fault}")
-        assert portal._able
+        assert portal._found_by
         revoked = ANA._replace(dependents=())
         for at in range(1, 4):
             direct.put_accounts([ANA])
