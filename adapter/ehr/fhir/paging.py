@@ -85,7 +85,7 @@ class Search:
         """
         walk = _Walk(self._first_answer, self._first_bundle, self.first)
         while True:
-            coming = _in_background(partial(self._step, walk)) if _links(walk.bundle.value, "next") else None
+            coming = in_background(partial(self._step, walk)) if _links(walk.bundle.value, "next") else None
             yield walk.page
             following = coming() if coming else self._step(walk)
             if following is None:
@@ -193,7 +193,7 @@ class _Walk:
         self.seen_pages = seen_pages if seen_pages is not None else {_fingerprint(page)}
 
 
-def _in_background(work: Callable[[], T]) -> Callable[[], T]:
+def in_background(work: Callable[[], T]) -> Callable[[], T]:
     """Starts the work and gives what waits for its result. A daemon: nobody who stops has to wait for an EHR."""
     done: Future[T] = Future()
 

@@ -10,7 +10,7 @@ from adapter.ehr.fhir.contacts import Naming
 from adapter.ehr.fhir.paging import Search
 from adapter.ehr.fhir.strategies import Records, Unproven, Way
 from adapter.ehr.fhir.strategies.source import Source, mark, records_in, walk
-from adapter.ehr.fhir.strategies.spot_check import check_page, included
+from adapter.ehr.fhir.strategies.spot_check import SpotCheck, included
 
 INCLUDE = {"_revinclude": REVINCLUDE}
 
@@ -31,10 +31,12 @@ class RevInclude:
         _check_known(source, search)
 
         def read(result: ReadResult, progress: Progress) -> Records:
+            check = SpotCheck(source)
             for number, parts in enumerate(walk("Patient", search, result, progress), start=1):
-                if number > 1:
-                    check_page(source, parts, number, search.at)
+                passed = check.begin(parts, number, search.at) if number > 1 else None
                 yield from adopted(source, parts)
+                if passed:
+                    passed()
             mark(result, search, "Patient", "RelatedPerson")
 
         return Way(

@@ -9,9 +9,14 @@ from adapter.ehr import ReadResult
 from adapter.ehr.fhir import FhirReader
 from tests.edges.ehr.families import contact, families, patient, quiet, refs, refs_of
 from tests.edges.ehr.scripted import Json, Reply, ScriptedEhr
+from tests.edges.ehr.strategies.odd_ehr import Looks, OddEhr, all_of, first_of, first_ten_of, none_of
 
 ALL = ScriptedEhr.ALL
 EVERYBODY = families(12)
+
+
+def last_of(asked: list[str]) -> list[str]:
+    return asked[-1:]
 
 
 def drop_includes(reply: Reply) -> None:
@@ -76,6 +81,42 @@ def test_three_small_searches_a_page_are_all_it_costs() -> None:
         searches = [request for request in ehr.requests if "patient=" in request]
     assert result.complete and "_revinclude" in result.strategy
     assert len(searches) <= 4 + 3 * 9
+
+
+def test_one_search_a_page_is_enough_where_a_list_of_charts_is_proven() -> None:
+    with OddEhr(families(120)) as ehr:
+        _, result = read(ehr)
+        searches = [request for request in ehr.requests if "patient=" in request]
+    assert result.complete and "because" not in result.strategy
+    assert any("%2C" in request or "," in request for request in searches)
+    assert len(searches) < 4 + 3 * 3 + 6 + 27
+
+
+@pytest.mark.parametrize("looks_for", [all_of, first_of, first_ten_of, none_of, last_of])
+@pytest.mark.parametrize("page", [5, 17, 30])
+def test_a_late_page_is_checked_whatever_the_ehr_makes_of_a_list(looks_for: Looks, page: int) -> None:
+    with OddEhr(families(120), looks_for=looks_for) as ehr:
+        ehr.fault("Patient", drop_includes, page=page)
+        found, result = read(ehr)
+    if looks_for is none_of:  # then nothing can be asked about one chart, and no list is believed
+        assert "_revinclude" in result.strategy
+        return
+    assert f"left contacts out of page {page} of _revinclude" in result.strategy
+    assert found == refs_of(families(120)) and result.complete
+
+
+def test_a_list_that_is_not_obeyed_any_more_is_asked_chart_by_chart() -> None:
+    lists: list[int] = []
+
+    def at_first(asked: list[str]) -> list[str]:
+        lists.extend([len(asked)] if len(asked) > 1 else [])
+        return asked if len(lists) < 5 else asked[:1]
+
+    with OddEhr(families(120), looks_for=at_first) as ehr:
+        ehr.fault("Patient", drop_includes, page=29)
+        found, result = read(ehr)
+    assert "left contacts out of page 29 of _revinclude" in result.strategy
+    assert found == refs_of(families(120)) and result.complete
 
 
 def test_a_record_that_is_damaged_on_its_way_is_not_taken_for_one_left_out() -> None:
