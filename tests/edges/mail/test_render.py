@@ -104,8 +104,15 @@ def test_the_welcome_email_in_spanish() -> None:
     assert message["Subject"] == "Su cuenta del portal de Main Street Pediatrics está lista"
     assert message["Content-Language"] == "es"
     for text in (part(message, "plain"), part(message, "html")):
-        for needed in ("Hola, Ana:", "ana@mail.example", LINK, "24 horas", "(555) 010-0100", "contraseña"):
+        for needed in ("Hola, Ana:", "ana@mail.example", LINK, "24 horas", "(555) 010-0100", "Siga el enlace"):
             assert needed in text
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_the_welcome_email_promises_no_password_since_not_every_page_asks_for_one(language: str) -> None:
+    message = received(welcome(Reader(email="ana@mail.example", name="Ana", language=language)))
+    for text in (part(message, "plain"), part(message, "html")):
+        assert "password" not in text.lower() and "contraseña" not in text.lower()
 
 
 def test_the_notice_tells_the_old_address_that_the_account_moved_but_not_where() -> None:
