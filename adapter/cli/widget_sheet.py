@@ -28,6 +28,7 @@ _REASONS = {
     "widget-removed": "is taken off",
     "widget-drift": "is put back: the portal shows something else",
     "widget-again": "is published again",
+    "widget-edited": "was written on the desk",
     "widget-rollback": "goes back to an earlier revision",
 }
 _STYLES = {"blue": "blue", "yellow": "yellow", "red": "bold red"}
@@ -89,7 +90,7 @@ def _lines(row: dict[str, Any]) -> list[tuple[Text, Text]]:
         text = "no open chart names this Organization, so nobody sees it; adapter accounts --json shows what they name"
         lines.append((Text("note"), Text(text, style="yellow")))
     if row["rolled_back"]:
-        lines.append((Text("note"), Text("rolled back; config.toml asks for something else", style="yellow")))
+        lines.append((Text("note"), Text("published by hand; config.toml asks for something else", style="yellow")))
     elif row["settings_differ"]:
         lines.append((Text("note"), Text("config.toml has changed; publish it with: adapter widgets publish")))
     return lines

@@ -120,9 +120,14 @@ def _warning(
         faults.append(WidgetFault("warning.en", "is missing: a warning needs at least its English text"))
     for key, text in (("warning.en", en), ("warning.es", es)):
         faults += _text_faults(key, text, TEXT_LENGTH)
-        for address in _ADDRESS.findall(text):
-            faults += link_faults(key, address.rstrip(_AFTER_A_SENTENCE), allowed)
+        for address in addresses_in(text):
+            faults += link_faults(key, address, allowed)
     return BillingWarning(Level(level), en, es)
+
+
+def addresses_in(text: str) -> list[str]:
+    """What reads like a web address in a text."""
+    return [found.rstrip(_AFTER_A_SENTENCE) for found in _ADDRESS.findall(text)]
 
 
 def title_faults(key: str, title: str) -> Iterator[WidgetFault]:

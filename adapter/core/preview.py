@@ -19,15 +19,17 @@ def preview(merchant: Merchant, language: Language) -> list[dict[str, Any]]:
     link and host are None where the portal itself opens the vendor) and ``billing`` (None, or level, look, text).
     A warning without Spanish words is shown in English.
     """
-    return [
-        {
-            "organization": organization or None,
-            "name": merchant.name_of(organization) or None,
-            "home": home(widget, language, merchant.vendors.get(widget.vendor)) if widget else None,
-            "billing": billing(widget, language) if widget else None,
-        }
-        for organization, widget in sorted(merchant.pages.items())
-    ]
+    return [drawn(merchant, organization, widget, language) for organization, widget in sorted(merchant.pages.items())]
+
+
+def drawn(merchant: Merchant, organization: str, widget: Widget | None, language: Language) -> dict[str, Any]:
+    """One page as ``preview`` shows it, whatever the settings say it is."""
+    return {
+        "organization": organization or None,
+        "name": merchant.name_of(organization) or None,
+        "home": home(widget, language, merchant.vendors.get(widget.vendor)) if widget else None,
+        "billing": billing(widget, language) if widget else None,
+    }
 
 
 def home(widget: Widget, language: Language, vendor: Vendor | None) -> dict[str, Any] | None:

@@ -92,7 +92,7 @@ def publish(
     """
     with turn(engine, practice) as connection:
         plan = plan_pages(practice, desired, widgets.newest(connection, practice), again=again)
-        return _carry_out(connection, plan, now, actor, expected)
+        return carry_out(connection, plan, now, actor, expected)
 
 
 def rollback(
@@ -111,12 +111,13 @@ def rollback(
     """
     with turn(engine, merchant.practice) as connection:
         plan = _plan_back(connection, merchant, revision, organization)
-        return _carry_out(connection, plan, now, actor, expected)
+        return carry_out(connection, plan, now, actor, expected)
 
 
-def _carry_out(
+def carry_out(
     connection: sa.Connection, plan: PublishPlan, now: datetime, actor: str, expected: str | None
 ) -> list[Revision]:
+    """Makes the plan's revisions. Raises FatalError when ``expected`` is given and is not its hash."""
     if expected is not None and plan.hash != expected:
         raise FatalError("What would be published has changed since it was shown. Look at it again, then publish.")
     made = []

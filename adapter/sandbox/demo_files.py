@@ -50,6 +50,7 @@ base_url = "{base_url}"
 
 [practice.merchant]
 vendor = "instamed"
+allowed_hosts = ["pay.first-bank.example"]
 """
 
 _SCHEDULE = """{marker}: as the default schedule, at a pace one can watch.

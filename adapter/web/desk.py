@@ -16,6 +16,7 @@ from adapter.web import (
     sign_in,
     static,
     today,
+    widget_edit,
     widgets,
 )
 from adapter.web import demo as demo_door
@@ -43,6 +44,7 @@ def make_routers(app: App, pages: Pages, service: Service) -> list[APIRouter]:
         runs.make_router(app, pages, service.progress),
         outbox.make_router(app, pages, service.ask),
         widgets.make_router(app, pages, service.ask),
+        widget_edit.make_router(app, pages, service.ask),
         audit.make_router(app, pages),
         settings.make_router(app, pages),
     ]

@@ -31,6 +31,7 @@ def make_router(app: App, pages: Pages, ask: Ask) -> APIRouter:
             problem=problem,
             found=home.status(app.engine, [merchant]),
             previews={language: preview(merchant, language) for language in ("en", "es")},
+            pages_of={one: merchant.name_of(one) for one in sorted(merchant.pages)},
             plan=home.changes(merchant, plan),
             history=home.history(app.engine, merchant, limit=MOST),
         )

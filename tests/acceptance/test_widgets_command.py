@@ -151,7 +151,7 @@ def test_going_back_to_an_earlier_revision(site: Adapter) -> None:
     assert (row["revision"], row["vendor"], row["state"], row["rolled_back"]) == (3, "instamed", "pending", True)
     _watch(site, now + timedelta(minutes=16))
     _watch(site, now + timedelta(minutes=30))
-    assert "rolled back; config.toml asks for something else" in site.run("widgets").out
+    assert "published by hand; config.toml asks for something else" in site.run("widgets").out
     revisions = site.json("widgets", "history")
     assert [one["reason"] for one in revisions] == ["widget-rollback", "widget-changed", "widget-new"]
     (row,) = site.json("widgets", "rollback", "2", at=now + timedelta(minutes=40))

@@ -12,6 +12,7 @@ PAGES = {
     "run": "runs/1",
     "outbox": "outbox?show=all",
     "widgets": "widgets",
+    "widget-edit": "widgets/edit",
     "audit": "audit",
     "settings": "settings",
     "break-glass": "break-glass",
