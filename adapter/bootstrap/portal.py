@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import requests
 import sqlalchemy as sa
@@ -16,14 +17,19 @@ from adapter.portal.sign_in import ClientCredentials, FixedToken, SignIn
 from adapter.portal.wire import Wire
 from adapter.settings import EmbeddedPortal as EmbeddedSettings
 from adapter.settings import FhirPortal as FhirSettings
+from adapter.settings import HttpPortal as HttpSettings
+from adapter.settings import RemotePortal
 from adapter.settings import ScimPortal as ScimSettings
 from adapter.store.engine import make_engine
 
-SCIM, FHIR = "application/scim+json", "application/fhir+json"
+if TYPE_CHECKING:
+    from adapter.portal.signature import Seal
+
+SCIM, FHIR, JSON = "application/scim+json", "application/fhir+json", "application/json"
 
 
 def make_portal(
-    portal: EmbeddedSettings | ScimSettings | FhirSettings,
+    portal: EmbeddedSettings | ScimSettings | FhirSettings | HttpSettings,
     *,
     practice: str,
     own: Callable[[], sa.Engine],
@@ -38,6 +44,7 @@ def make_portal(
         minutes = portal.show_after_minutes
         return EmbeddedPortal(engine, practice=practice, show_after_minutes=minutes, now=clock)
     from adapter.portal.fhir import FhirPortal  # FHIR's models take longer to load than a small sync to run
+    from adapter.portal.http import HttpPortal
     from adapter.portal.scim import ScimPortal
 
     session = make_session(portal.concurrency)
@@ -46,15 +53,27 @@ def make_portal(
         sign_in=_sign_in(portal, session, clock),
         session=session,
         timeout=portal.timeout_seconds,
-        media=SCIM if isinstance(portal, ScimSettings) else FHIR,
+        media=SCIM if isinstance(portal, ScimSettings) else FHIR if isinstance(portal, FhirSettings) else JSON,
         clock=clock,
+        seal=_seal(portal, clock),
     )
+    if isinstance(portal, HttpSettings):
+        return HttpPortal(wire, practice=practice, concurrency=portal.concurrency)
     if isinstance(portal, FhirSettings):
         return FhirPortal(wire, practice=practice, concurrency=portal.concurrency)
     return ScimPortal(wire, practice=practice, concurrency=portal.concurrency)
 
 
-def _sign_in(portal: ScimSettings | FhirSettings, session: requests.Session, clock: Callable[[], datetime]) -> SignIn:
+def _seal(portal: RemotePortal, clock: Callable[[], datetime]) -> "Seal | None":
+    secret = portal.signing_secret
+    if secret is None or portal.key_id is None:
+        return None
+    from adapter.portal.signature import Seal
+
+    return Seal(key_id=portal.key_id, secret=secret, clock=clock)
+
+
+def _sign_in(portal: RemotePortal, session: requests.Session, clock: Callable[[], datetime]) -> SignIn:
     if portal.auth != "client_secret" or not portal.client_id or not portal.token_url:
         return FixedToken(portal.token)
     secret = portal.client_secret

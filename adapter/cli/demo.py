@@ -4,22 +4,15 @@ import secrets
 import signal
 import sys
 import tempfile
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from adapter.cli.base import DONE, FAILED, app, out, tell
+from adapter.sandbox.portals import PortalKind
 
 FOLDER = Path("demo")
-
-
-class PortalKind(StrEnum):
-    """Where the demo's parents sign in."""
-
-    EMBEDDED = "embedded"
-    SCIM = "scim"
 
 
 @app.command(rich_help_panel="Set up")
@@ -32,7 +25,7 @@ def demo(
     ] = 60,
     port: Annotated[int, typer.Option(min=0, max=65535, help="The EHR's port; 0 takes a free one.", metavar="P")] = 0,
     portal: Annotated[
-        PortalKind, typer.Option(help="The parents' portal: the embedded one, or a SCIM server (extra: sandbox).")
+        PortalKind, typer.Option(help="The parents' portal: embedded, SCIM (extra: sandbox), or by the HTTP contract.")
     ] = PortalKind.EMBEDDED,
     folder: Annotated[
         Path | None,
@@ -72,8 +65,7 @@ def _demo(folder: Path, families: int, port: int, portal: PortalKind, *, stays: 
     from adapter.web import WebServer, make_app
     from adapter.web.asking import Service
 
-    scim = portal is PortalKind.SCIM
-    with running_demo(folder, families=families, port=port, scim=scim) as running:
+    with running_demo(folder, families=families, port=port, kind=portal) as running:
         news: list[News] = []
         board = Board()
 

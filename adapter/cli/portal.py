@@ -1,5 +1,6 @@
 """``adapter portal``: looks into the portal itself: what it has, and whether that is what was decided."""
 
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -18,6 +19,14 @@ _KINDS = {
     "portal-missing": ("is missing or opens less", "are missing or open less"),
     "portal-changed": ("is different otherwise", "are different otherwise"),
 }
+
+
+class Kind(StrEnum):
+    """What a portal of somebody else can speak."""
+
+    SCIM = "scim"
+    FHIR = "fhir"
+    HTTP = "http"
 
 
 @group.callback()
@@ -52,12 +61,20 @@ def compare(
 def check(
     context: typer.Context,
     url: Annotated[
-        str | None, typer.Argument(help="A SCIM portal's base address; the configured portals when left out.")
+        str | None, typer.Argument(help="A portal's base address; the configured portals when left out.")
     ] = None,
+    kind: Annotated[Kind, typer.Option(help="With URL: what it speaks.")] = Kind.SCIM,
     token_env: Annotated[
         str | None,
         typer.Option("--token-env", help="With URL: the environment variable with its token.", metavar="NAME"),
     ] = None,
+    secret_env: Annotated[
+        str | None,
+        typer.Option("--secret-env", help="With URL: the one with the secret to sign with.", metavar="NAME"),
+    ] = None,
+    key_id: Annotated[
+        str, typer.Option("--key-id", help="With --secret-env: the key's name.", metavar="ID")
+    ] = "adapter",
     practice: PracticeId = None,
     json: Json = False,
 ) -> int:
@@ -67,7 +84,12 @@ def check(
     from adapter.jobs.conformance import MARK, check_portal
 
     if url is not None:
-        portals = {url: _portal_at(url, token_env)}
+        proof: dict[str, str] = {"auth": "none"}
+        if secret_env:
+            proof = {"auth": "signature", "secret_env": secret_env, "key_id": key_id}
+        elif token_env:
+            proof = {"auth": "bearer", "token_env": token_env}
+        portals = {url: _portal_at({"kind": str(kind), "base_url": url, **proof})}
     else:
         built = load(context)
         wanted = chosen(built, practice)
@@ -88,28 +110,37 @@ def check(
     return DONE if all(one["ok"] for report in reports for one in report["requirements"]) else FAILED
 
 
-def _portal_at(url: str, token_env: str | None) -> Any:
-    """A SCIM portal that no configuration names. Raises ConfigError for an address or token that cannot be used."""
+def _portal_at(table: dict[str, str]) -> Any:
+    """A portal that no configuration names. Raises ConfigError for an address or secret that cannot be used."""
     from datetime import UTC, datetime
 
-    from pydantic import ValidationError
+    from pydantic import TypeAdapter, ValidationError
 
     from adapter.bootstrap.portal import make_portal
     from adapter.errors import ConfigError
     from adapter.jobs.conformance import MARK
-    from adapter.settings import ScimPortal
     from adapter.settings.load import faults_of
+    from adapter.settings.portal import PortalSettings
 
-    auth = "bearer" if token_env else "none"
     try:
-        settings = ScimPortal.model_validate({"kind": "scim", "base_url": url, "auth": auth, "token_env": token_env})
+        settings = TypeAdapter[Any](PortalSettings).validate_python(table)
     except ValidationError as error:
         raise ConfigError(faults_of(error, file="command line")) from None
     return make_portal(settings, practice=MARK, own=_no_database, clock=lambda: datetime.now(UTC))
 
 
 def _no_database() -> Any:
-    raise AssertionError("a SCIM portal keeps nothing here")
+    raise AssertionError("somebody else's portal keeps nothing here")
+
+
+@group.command()
+def contract() -> int:
+    """Print the HTTP contract (OpenAPI 3.1): what a portal answers that speaks neither SCIM nor FHIR."""
+    import sys
+    from importlib.resources import files
+
+    sys.stdout.write((files("adapter.portal.http") / "openapi.json").read_text(encoding="utf-8"))
+    return DONE
 
 
 @group.command()

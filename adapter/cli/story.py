@@ -1,7 +1,6 @@
 """What the demo tells, step by step: the real output of the real jobs, and a sentence or two before each."""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import msgspec
 from rich.padding import Padding
@@ -36,9 +35,7 @@ from adapter.jobs.work import deliver_all, read_back
 from adapter.sandbox.charts import Resource
 from adapter.sandbox.demo import Demo, family_results, follow_the_remedy, withdraw_authority
 from adapter.sandbox.demo_files import PRACTICE
-
-if TYPE_CHECKING:
-    from adapter.sandbox.portal import SandboxPortal
+from adapter.sandbox.portals import TITLES, PortalKind, RunningPortal
 
 ASKED_ABOUT = "imani.osei@mail.example"
 
@@ -73,7 +70,7 @@ def _practice(demo: Demo, *, kept: bool) -> None:
     rows.show_header = False
     rows.add_row("EHR (FHIR)", demo.ehr.base_url)
     rows.add_row("Mailbox (SMTP)", f"{demo.mailbox.host}:{demo.mailbox.port}")
-    portal = f"SCIM 2.0, {demo.portal.base_url}" if demo.portal else "the one that comes with the adapter"
+    portal = f"{TITLES[demo.kind]}, {demo.portal.base_url}" if demo.portal else "the one that comes with the adapter"
     rows.add_row("Portal", portal)
     rows.add_row("Configuration", str(demo.config) if kept else "in a temporary folder, removed at the end")
     out.print(Padding(rows, (0, 0, 0, 2)))
@@ -201,7 +198,7 @@ def _changes(demo: Demo) -> None:
     )
 
 
-def _read_back(demo: Demo, portal: "SandboxPortal") -> None:
+def _read_back(demo: Demo, portal: RunningPortal) -> None:
     parent = demo.open_accounts()[0]
     demo.clock.forward(timedelta(minutes=5))
     portal.register(parent["email"], demo.clock())
@@ -238,10 +235,11 @@ def _what_next(demo: Demo, *, stays: bool) -> None:
         ("explain dana.price@mail.example", "why she may not"),
         ("register grace.okafor@mail.example", "send it again"),
     )
-    if demo.portal:
+    if demo.portal and demo.kind is PortalKind.SCIM:
         show_line(
-            f"\nThe portal's Users: curl -H 'Authorization: Bearer {demo.portal.token}' {demo.portal.base_url}/Users"
+            f"\nThe portal's Users: curl -H 'Authorization: Bearer {demo.portal.secret}' {demo.portal.base_url}/Users"
         )
+    if demo.portal:
         return
     first = demo.families[0].resources
     grace = next(one for one in first if one["resourceType"] == "RelatedPerson")

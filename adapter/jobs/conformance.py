@@ -80,6 +80,7 @@ class _Trial:
         )
         yield "opens it again", lambda: self._put(self.second)
         yield "lists every account once", self._listing
+        yield from self.portal.trials(self.second)
         yield "shuts an account that nothing was decided about", self._shut
 
     def answers(self) -> str:

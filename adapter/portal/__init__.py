@@ -4,7 +4,7 @@ A portal is a foreign system. It knows only what was put into it, and what it sh
 Each kind of portal is a folder beside this file, with the same file names: docs/portals.md.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -13,7 +13,10 @@ from adapter.core.portal import PortalAccount, PortalDependent
 from adapter.core.widget import Widget
 from adapter.errors import DeliveryError
 
-__all__ = ["HomePage", "Offers", "Portal", "PortalAccount", "PortalDependent", "Stranger"]
+__all__ = ["HomePage", "Offers", "Portal", "PortalAccount", "PortalDependent", "Stranger", "Trial"]
+
+Trial = tuple[str, Callable[[], str]]
+"""A requirement, and what tries it: returns what is wrong, and nothing when it is met."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +121,10 @@ class Portal(Protocol):
 
     def trust_clock(self, now: datetime) -> None:
         """A human says that this is the time, although a later one was seen: for a portal that goes by our clock."""
+        ...
+
+    def trials(self, account: PortalAccount) -> Iterator[Trial]:
+        """What this kind of portal has to do beyond what all have, to be tried on an account that it has just now."""
         ...
 
     def check(self) -> str:

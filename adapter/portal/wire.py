@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import requests
@@ -13,7 +13,10 @@ from adapter.errors import FatalError, RetriableError
 from adapter.http.decode import Undecodable, decode
 from adapter.http.retry import asked
 from adapter.http.urls import Base, shown_origin
-from adapter.portal.sign_in import SignIn
+from adapter.portal.sign_in import FixedToken, SignIn
+
+if TYPE_CHECKING:
+    from adapter.portal.signature import Seal
 
 _CHUNK = 64 * 1024
 _MAX_BODY = 32 * 1024 * 1024
@@ -39,15 +42,18 @@ class Answer:
         return self.headers.get("ETag", "")
 
 
-class _Signed(requests.auth.AuthBase):
-    """Sets the header; as the request's auth it also keeps ~/.netrc out of it."""
+class _Proven(requests.auth.AuthBase):
+    """Sets the header, and signs last; as the request's auth it also keeps ~/.netrc out of it."""
 
-    def __init__(self, value: str | None) -> None:
+    def __init__(self, value: str | None, seal: "Seal | None") -> None:
         self._value = value
+        self._seal = seal
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         if self._value:
             request.headers["Authorization"] = self._value
+        if self._seal:
+            self._seal(request)
         return request
 
 
@@ -63,6 +69,7 @@ class Wire:
         timeout: float,
         media: str,
         clock: Callable[[], datetime],
+        seal: "Seal | None" = None,
     ) -> None:
         self.base = Base.parse(base_url)
         self._sign_in = sign_in
@@ -70,6 +77,31 @@ class Wire:
         self._timeout = timeout
         self._media = media
         self._clock = clock
+        self._seal = seal
+
+    @property
+    def signs(self) -> bool:
+        """Whether each request carries a signature."""
+        return self._seal is not None
+
+    def unproven(self) -> "Wire":
+        """The same way, for somebody who proves nothing: to find out whether the portal minds."""
+        return self._as(FixedToken(None), None)
+
+    def repeating(self) -> "Wire":
+        """The same way, with a signature that repeats itself: to find out whether the portal minds."""
+        return self._as(self._sign_in, self._seal.repeating() if self._seal else None)
+
+    def _as(self, sign_in: SignIn, seal: "Seal | None") -> "Wire":
+        return Wire(
+            self.base.root,
+            sign_in=sign_in,
+            session=self._session,
+            timeout=self._timeout,
+            media=self._media,
+            clock=self._clock,
+            seal=seal,
+        )
 
     def ask(
         self,
@@ -108,10 +140,16 @@ class Wire:
             place = shown_origin(answer.headers.get("Location", ""))
             raise FatalError(f"{what}: the portal sends us elsewhere ({status}, {place}); not followed. {_WHERE}.")
         if status == 401:
+            if self._seal:
+                raise FatalError(
+                    f"{what}: the portal does not accept the signature (401). Check key_id and secret in "
+                    "[practice.portal], and that the clocks of both machines agree."
+                )
             raise FatalError(f"{what}: the portal does not accept the token (401). Check it, in [practice.portal].")
         if status == 403:
+            who = "this key" if self._seal else "the token"
             raise FatalError(
-                f"{what}: the token may not do this (403). Ask the portal for the right to read and write accounts."
+                f"{what}: {who} may not do this (403). Ask the portal for the right to read and write accounts."
             )
         if status in _BUSY:
             raise RetriableError(
@@ -137,7 +175,7 @@ class Wire:
                 params=params,
                 data=None if value is None else orjson.dumps(value),
                 headers=sent,
-                auth=_Signed(header),
+                auth=_Proven(header, self._seal),
                 timeout=self._timeout,
                 allow_redirects=False,
                 stream=True,

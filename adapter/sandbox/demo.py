@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from adapter.bootstrap import App
@@ -20,11 +20,9 @@ from adapter.sandbox.demo_files import MARKER, PRACTICE, ZONE, configured
 from adapter.sandbox.ehr import SandboxEhr
 from adapter.sandbox.families import EMAILLESS_ROW, SELF_ROW, WITHDRAWN_ROW, population, story
 from adapter.sandbox.mailbox import Mailbox
+from adapter.sandbox.portals import PortalKind, RunningPortal, running_portal
 from adapter.store import runs, views
 from adapter.store.engine import read
-
-if TYPE_CHECKING:
-    from adapter.sandbox.portal import SandboxPortal
 
 STORY_BEGINS = timedelta(minutes=30)
 """How long before now the first sync is: what follows then never lies in the future."""
@@ -56,8 +54,9 @@ class Demo:
     app: App
     ehr: SandboxEhr
     mailbox: Mailbox
-    portal: "SandboxPortal | None"
-    """The SCIM portal; None with the embedded one."""
+    portal: RunningPortal | None
+    """None with the embedded one."""
+    kind: PortalKind
     clock: DemoClock
     families: list[Family]
     """Those of the story; ``others`` are so many more that make it a practice."""
@@ -100,10 +99,12 @@ class FamilyResult:
 
 
 @contextmanager
-def running_demo(folder: Path, *, families: int, port: int = 0, scim: bool = False) -> Iterator[Demo]:
+def running_demo(
+    folder: Path, *, families: int, port: int = 0, kind: PortalKind = PortalKind.EMBEDDED
+) -> Iterator[Demo]:
     """Fills ``folder`` and runs everything inside the block; the folder stays, the servers do not.
 
-    The portal is the embedded one, or with ``scim`` a server of its own.
+    The portal is the embedded one, or a server of its own.
 
     ``families`` beyond those of the story are generated. Nothing is synced yet. Raises FatalError when the folder holds
     something that no demo wrote, when another demo runs in it, or when the port is taken.
@@ -117,8 +118,8 @@ def running_demo(folder: Path, *, families: int, port: int = 0, scim: bool = Fal
         resources += population(others, today=today)
         ehr = SandboxEhr(resources, port=port, clock=clock)
         clock.forward(_CHARTS_ENTERED - STORY_BEGINS)
-        with ehr, Mailbox() as mailbox, _portal(scim) as portal:
-            app = configured(folder, ehr, mailbox, portal, clock)
+        with ehr, Mailbox() as mailbox, running_portal(kind, clock) as portal:
+            app = configured(folder, ehr, mailbox, portal, kind, clock)
             try:
                 yield Demo(
                     folder=folder,
@@ -126,6 +127,7 @@ def running_demo(folder: Path, *, families: int, port: int = 0, scim: bool = Fal
                     ehr=ehr,
                     mailbox=mailbox,
                     portal=portal,
+                    kind=kind,
                     clock=clock,
                     families=families_told,
                     others=others,
@@ -133,18 +135,6 @@ def running_demo(folder: Path, *, families: int, port: int = 0, scim: bool = Fal
                 )
             finally:
                 app.engine.dispose()
-
-
-@contextmanager
-def _portal(scim: bool) -> Iterator["SandboxPortal | None"]:
-    """Raises FatalError when it is wanted and not installed."""
-    if not scim:
-        yield None
-        return
-    from adapter.sandbox.portal import SandboxPortal  # what it needs is an extra, and takes a second to load
-
-    with SandboxPortal() as portal:
-        yield portal
 
 
 def family_results(demo: Demo) -> list[FamilyResult]:

@@ -3,16 +3,13 @@
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from adapter.bootstrap import App, build
 from adapter.sandbox.ehr import SandboxEhr
 from adapter.sandbox.loopback import listen
 from adapter.sandbox.mailbox import Mailbox
+from adapter.sandbox.portals import PortalKind, RunningPortal
 from adapter.settings import load_settings
-
-if TYPE_CHECKING:
-    from adapter.sandbox.portal import SandboxPortal
 
 PRACTICE = "main-street"
 ZONE = "America/New_York"
@@ -76,25 +73,34 @@ every = "30 seconds"
 _EMBEDDED = """kind = "embedded"
 registration_url = "http://127.0.0.1:{web_port}/register/{practice}"
 """
-_SCIM = """kind = "scim"
+_REMOTE = """kind = "{kind}"
 base_url = "{base_url}"
-token_file = "var/portal.token"
+{proof}
 """
+_PROOFS = {
+    PortalKind.SCIM: 'token_file = "var/portal.secret"',
+    PortalKind.HTTP: 'key_id = "adapter"\nsecret_file = "var/portal.secret"',
+}
 
 
 def configured(
-    folder: Path, ehr: SandboxEhr, mailbox: Mailbox, portal: "SandboxPortal | None", clock: Callable[[], datetime]
+    folder: Path,
+    ehr: SandboxEhr,
+    mailbox: Mailbox,
+    portal: RunningPortal | None,
+    kind: PortalKind,
+    clock: Callable[[], datetime],
 ) -> App:
     """Writes the demo's configuration and schedule, and assembles the application. No ``portal``: the embedded one."""
     path = folder / "config.toml"
     web_port = _free_port()
     table = _EMBEDDED.format(web_port=web_port, practice=PRACTICE)
     if portal is not None:
-        table = _SCIM.format(base_url=portal.base_url)
-        token = folder / "var" / "portal.token"
-        token.parent.mkdir(mode=0o700)
-        token.touch(0o600)
-        token.write_text(portal.token)
+        table = _REMOTE.format(kind=kind, base_url=portal.base_url, proof=_PROOFS[kind])
+        secret = folder / "var" / "portal.secret"
+        secret.parent.mkdir(mode=0o700)
+        secret.touch(0o600)
+        secret.write_text(portal.secret)
     text = _CONFIG.format(
         marker=MARKER,
         path=path,

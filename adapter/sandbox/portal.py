@@ -103,6 +103,11 @@ class SandboxPortal:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     @property
+    def secret(self) -> str:
+        """By which it knows the adapter."""
+        return self.token
+
+    @property
     def base_url(self) -> str:
         return f"http://{HOST}:{self._server.server_port}/v2"
 

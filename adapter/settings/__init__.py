@@ -2,7 +2,7 @@
 
 from adapter.settings.ehr import FhirEhr, FilesEhr
 from adapter.settings.load import CONFIG_ENV, config_path, load_settings
-from adapter.settings.portal import EmbeddedPortal, FhirPortal, ScimPortal
+from adapter.settings.portal import EmbeddedPortal, FhirPortal, HttpPortal, RemotePortal, ScimPortal
 from adapter.settings.practice import MerchantSettings, PolicySettings, PracticeSettings, Settings, WarningText
 from adapter.settings.sections import FolderMail, SmtpMail, StoreSettings
 from adapter.settings.vendors import VendorSettings
@@ -15,10 +15,12 @@ __all__ = [
     "FhirPortal",
     "FilesEhr",
     "FolderMail",
+    "HttpPortal",
     "MerchantSettings",
     "PolicySettings",
     "PracticeSettings",
     "PushSettings",
+    "RemotePortal",
     "ScimPortal",
     "Settings",
     "SmtpMail",

@@ -11,10 +11,13 @@ from adapter.settings.sections import SecretSection, Section, WebUrl
 
 Word = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[!-~]+$")]
 """Printable, without blanks."""
+_STRONG = 24
+"""Characters of a secret that signs, at least."""
 _NEEDED = {
     "none": (),
     "bearer": (("token_env", "token_file"),),
     "client_secret": (("client_id",), ("client_secret_env", "client_secret_file"), ("token_url",)),
+    "signature": (("key_id",), ("secret_env", "secret_file")),
 }
 
 
@@ -34,7 +37,7 @@ class RemotePortal(SecretSection):
 
     base_url: WebUrl
     registration_url: WebUrl = "https://portal.example/register"
-    auth: Literal["none", "bearer", "client_secret"] = "bearer"
+    auth: Literal["none", "bearer", "client_secret", "signature"] = "bearer"
     token_env: str | None = None
     token_file: Path | None = None
     client_id: Word | None = None
@@ -43,6 +46,9 @@ class RemotePortal(SecretSection):
     client_auth: Literal["client_secret_basic", "client_secret_post"] = "client_secret_basic"
     token_url: WebUrl | None = None
     scopes: tuple[Word, ...] = ()
+    key_id: Word | None = None
+    secret_env: str | None = None
+    secret_file: Path | None = None
     concurrency: int = Field(default=4, ge=1, le=32)
     timeout_seconds: float = Field(default=30, gt=0, le=600)
 
@@ -70,6 +76,18 @@ class RemotePortal(SecretSection):
         """The client's secret. Raises ConfigError when it cannot be read."""
         return self.read_secret(env=self.client_secret_env, file=self.client_secret_file)
 
+    @property
+    def signing_secret(self) -> SecretStr | None:
+        """The secret that requests are signed with. Raises ConfigError when it cannot be read, or is too weak."""
+        if self.auth != "signature":
+            return None
+        found = self.read_secret(env=self.secret_env, file=self.secret_file)
+        if found and len(found.get_secret_value()) < _STRONG:
+            problem, remedy = f"must have at least {_STRONG} characters.", "Take a random one: openssl rand -base64 32"
+            place = self.secret_env or str(self.secret_file)
+            raise ConfigError([Fault(file=place, key="secret", problem=problem, remedy=remedy)])
+        return found
+
 
 class ScimPortal(RemotePortal):
     """A portal, or the identity provider in front of it, that speaks SCIM 2.0."""
@@ -83,6 +101,17 @@ class FhirPortal(RemotePortal):
     kind: Literal["fhir"]
 
 
+class HttpPortal(RemotePortal):
+    """Any other portal: it keeps the contract in adapter/portal/http/openapi.json."""
+
+    kind: Literal["http"]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _signed_unless_said(cls, value: Any) -> Any:
+        return {"auth": "signature", **value} if isinstance(value, dict) else value
+
+
 def _kind(value: Any) -> str:
     """A table that names no kind is the embedded portal's."""
     return str(value.get("kind", "embedded") if isinstance(value, dict) else value.kind)
@@ -91,6 +120,7 @@ def _kind(value: Any) -> str:
 PortalSettings = Annotated[
     Annotated[EmbeddedPortal, Tag("embedded")]
     | Annotated[ScimPortal, Tag("scim")]
-    | Annotated[FhirPortal, Tag("fhir")],
+    | Annotated[FhirPortal, Tag("fhir")]
+    | Annotated[HttpPortal, Tag("http")],
     Discriminator(_kind),
 ]

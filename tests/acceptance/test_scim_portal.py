@@ -18,6 +18,7 @@ from adapter.portal.scim.records import EXTENSION
 from adapter.sandbox.demo import Demo, running_demo
 from adapter.sandbox.demo_files import PRACTICE
 from adapter.sandbox.portal import SandboxPortal
+from adapter.sandbox.portals import PortalKind
 from tests.acceptance.adapter_cli import ROOT, in_process
 from tests.acceptance.test_demo import surroundings
 
@@ -25,14 +26,14 @@ from tests.acceptance.test_demo import surroundings
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     folder = tmp_path_factory.mktemp("scim") / "demo"
-    with running_demo(folder, families=20, scim=True) as running:
+    with running_demo(folder, families=20, kind=PortalKind.SCIM) as running:
         tell_story(running, stays=False, kept=True)
         yield running
 
 
 def users(demo: Demo) -> dict[str, Any]:
     """The portal's Users as its own storage has them, by address."""
-    assert demo.portal is not None
+    assert isinstance(demo.portal, SandboxPortal)
     return {user["userName"].lower(): user for user in demo.portal.users}
 
 
@@ -62,7 +63,7 @@ def test_after_the_whole_story_the_portal_opens_exactly_what_was_decided(demo: D
 
 
 def test_the_comparison_agrees_and_a_chart_opened_by_hand_is_closed(demo: Demo) -> None:
-    assert demo.portal is not None
+    assert isinstance(demo.portal, SandboxPortal)
     found = read_back(demo.app, PRACTICE)
     assert found["equal"] == found["accounts"] == len(users(demo))
     grace = "grace.okafor@mail.example"

@@ -12,7 +12,7 @@ from adapter.core.policy import Access
 from adapter.core.portal import opened
 from adapter.core.widget import OWN, Widget, pages_for, widget_from_json, widget_json
 from adapter.errors import DeliveryError, RetriableError
-from adapter.portal import HomePage, Offers, PortalAccount, Stranger
+from adapter.portal import HomePage, Offers, PortalAccount, Stranger, Trial
 from adapter.portal.embedded import records
 from adapter.portal.embedded.records import from_row, stamp, to_row
 
@@ -172,6 +172,10 @@ class EmbeddedPortal:
         return [
             widget for _, widget in pages_for(organizations, {one: home.widget for one, home in homes.items() if home})
         ]
+
+    def trials(self, account: PortalAccount) -> Iterator[Trial]:
+        """See ``Portal.trials``: it is our own."""
+        yield from ()
 
     def check(self) -> str:
         """See ``Portal.check``."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from adapter.core.portal import PortalAccount
 from adapter.errors import DeliveryError, FatalError, RetriableError
-from adapter.portal import HomePage, Offers, Stranger
+from adapter.portal import HomePage, Offers, Stranger, Trial
 from adapter.portal.fhir.records import ACCOUNT, PRACTICE, closed, from_records, kept, key_of, to_consents
 from adapter.portal.fhir.records import to_person as person_of
 from adapter.portal.fhir.transaction import send
@@ -138,6 +138,10 @@ class FhirPortal:
 
     def trust_clock(self, now: datetime) -> None:
         """See ``Portal.trust_clock``: this portal has a clock of its own."""
+
+    def trials(self, account: PortalAccount) -> Iterator[Trial]:
+        """See ``Portal.trials``: a FHIR server is asked for nothing more."""
+        yield from ()
 
     def check(self) -> str:
         """See ``Portal.check``."""

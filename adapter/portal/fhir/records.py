@@ -6,13 +6,14 @@ say the same again, for servers that do not search by identifier, and find what 
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from fhir.resources.R4B.consent import Consent
 from fhir.resources.R4B.person import Person
 
 from adapter.core.portal import PortalAccount, PortalDependent
+from adapter.portal import values
+from adapter.portal.values import moment, stamp, text
 
 OURS = "urn:fhir-portal-adapter"
 ACCOUNT, GRANT, PRACTICE = f"{OURS}:account", f"{OURS}:grant", f"{OURS}:practice"
@@ -29,13 +30,13 @@ def grant_identifier(practice: str, key: str, patient: str) -> Resource:
 
 def grant_of(consent: Mapping[str, Any]) -> str:
     """The value of that identifier; empty when it has none."""
-    return next((_text(one.get("value")) for one in _all(consent, "identifier") if one.get("system") == GRANT), "")
+    return next((text(one.get("value")) for one in _all(consent, "identifier") if one.get("system") == GRANT), "")
 
 
 def key_of(practice: str, resource: Mapping[str, Any]) -> str | None:
     """The account's key; None for what is not this practice's."""
-    values = [one.get("value") for one in _all(resource, "identifier") if one.get("system") == ACCOUNT]
-    mine = [value for value in values if isinstance(value, str) and value.startswith(f"{practice}/")]
+    found = [one.get("value") for one in _all(resource, "identifier") if one.get("system") == ACCOUNT]
+    mine = [value for value in found if isinstance(value, str) and value.startswith(f"{practice}/")]
     return mine[0].removeprefix(f"{practice}/") if len(mine) == 1 else None
 
 
@@ -87,27 +88,26 @@ def from_records(key: str, person: Mapping[str, Any], consents: Iterable[Mapping
     names = [one.get("text") for one in _all(person, "name")]
     return PortalAccount(
         key,
-        _text(emails[0]) if emails else "",
-        _text(names[0]) if names else "",
+        text(emails[0]) if emails else "",
+        text(names[0]) if names else "",
         person.get("active") is not False,
-        _text(_extension(person, "status", "valueCode")),
+        text(_extension(person, "status", "valueCode")),
         tuple(_dependent(one) for one in consents if one.get("status") == "active"),
-        registered_at=_moment(_extension(person, "registered-at", "valueDateTime")),
+        registered_at=moment(_extension(person, "registered-at", "valueDateTime")),
         locked=_extension(person, "locked", "valueBoolean") is True,
-        last_sign_in=_moment(_extension(person, "last-sign-in", "valueDateTime")),
+        last_sign_in=moment(_extension(person, "last-sign-in", "valueDateTime")),
     )
 
 
 def kept(account: PortalAccount) -> PortalAccount:
-    """The account as it comes back: times in whole seconds, and no language."""
-    shown = account.dependents if account.active else ()
-    return account._replace(language="", dependents=tuple(one._replace(until=_whole(one.until)) for one in shown))
+    """The account as it comes back: without its language."""
+    return values.kept(account)._replace(language="")
 
 
 def _consent(practice: str, key: str, one: PortalDependent, there: Mapping[str, Mapping[str, Any]]) -> Resource:
     grant = grant_identifier(practice, key, one.patient)
     current = there.get(grant["value"], {})
-    period = {"start": _stamp(one.since), "end": _stamp(one.until)}
+    period = {"start": stamp(one.since), "end": stamp(one.until)}
     actor = {
         "role": {"coding": [{"system": f"{OURS}:role", "code": one.role}]},
         "reference": {"type": "RelatedPerson", "identifier": _identifier(practice, key)},
@@ -143,18 +143,18 @@ def _dependent(consent: Mapping[str, Any]) -> PortalDependent:
     period = provision.get("period")
     period = period if isinstance(period, dict) else {}
     roles = [coding for actor in _all(provision, "actor") for coding in _all(actor.get("role") or {}, "coding")]
-    authorities = [_text(one.get("uri")).removeprefix(f"{OURS}:authority:") for one in _all(consent, "policy")]
+    authorities = [text(one.get("uri")).removeprefix(f"{OURS}:authority:") for one in _all(consent, "policy")]
     patient = consent.get("patient")
     return PortalDependent(
-        _text(patient.get("reference")) if isinstance(patient, dict) else "",
-        _text(roles[0].get("code")) if roles else "",
+        text(patient.get("reference")) if isinstance(patient, dict) else "",
+        text(roles[0].get("code")) if roles else "",
         authorities[0] if authorities else "",
-        _text(_extension(consent, "access", "valueCode")),
-        _text(_extension(consent, "reason", "valueCode")),
-        _moment(period.get("start")),
+        text(_extension(consent, "access", "valueCode")),
+        text(_extension(consent, "reason", "valueCode")),
+        moment(period.get("start")),
         _extension(consent, "self", "valueBoolean") is True,
-        _moment(period.get("end")),
-        _text(_extension(consent, "organization", "valueString")),
+        moment(period.get("end")),
+        text(_extension(consent, "organization", "valueString")),
     )
 
 
@@ -182,24 +182,3 @@ def _others(resource: Mapping[str, Any], name: str, field: str, ours: str) -> Se
 
 def _extension(resource: Mapping[str, Any], name: str, value: str) -> Any:
     return next((one.get(value) for one in _all(resource, "extension") if one.get("url") == f"{OURS}:{name}"), None)
-
-
-def _whole(at: datetime | None) -> datetime | None:
-    return at.astimezone(UTC).replace(microsecond=0) if at else None
-
-
-def _stamp(at: datetime | None) -> str | None:
-    whole = _whole(at)
-    return whole.strftime("%Y-%m-%dT%H:%M:%SZ") if whole else None
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _moment(value: Any) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC) if at else None

@@ -7,7 +7,7 @@ from typing import Any
 
 from adapter.core.portal import PortalAccount
 from adapter.errors import DeliveryError, RetriableError
-from adapter.portal import HomePage, Offers, Stranger
+from adapter.portal import HomePage, Offers, Stranger, Trial
 from adapter.portal.scim.bulk import create_in_bulk
 from adapter.portal.scim.records import (
     USER,
@@ -16,7 +16,6 @@ from adapter.portal.scim.records import (
     home_from_resource,
     home_id,
     home_to_resource,
-    kept,
     key_of,
     merged,
     patch_of,
@@ -25,6 +24,7 @@ from adapter.portal.scim.records import (
 from adapter.portal.scim.service import Service, discover
 from adapter.portal.scim.users import Users, quoted
 from adapter.portal.side_by_side import put_all
+from adapter.portal.values import kept
 from adapter.portal.wire import Answer, Wire
 from adapter.portal.words import scrubbed
 
@@ -197,6 +197,10 @@ class ScimPortal:
 
     def trust_clock(self, now: datetime) -> None:
         """See ``Portal.trust_clock``: this portal has a clock of its own."""
+
+    def trials(self, account: PortalAccount) -> Iterator[Trial]:
+        """See ``Portal.trials``: a SCIM service is asked for nothing more."""
+        yield from ()
 
     def check(self) -> str:
         """See ``Portal.check``."""

@@ -4,12 +4,12 @@
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from adapter.core.portal import PortalAccount, PortalDependent
 from adapter.core.widget import Widget, widget_from_json, widget_json
 from adapter.portal import HomePage
+from adapter.portal.values import moment, stamp, text
 
 EXTENSION = "urn:fhir-portal-adapter:scim:schemas:1.0:PortalUser"
 HOME_PAGE = "urn:fhir-portal-adapter:scim:schemas:1.0:HomePage"
@@ -76,22 +76,16 @@ def from_user(key: str, value: Mapping[str, Any]) -> PortalAccount:
     dependents = extension.get("dependents")
     return PortalAccount(
         key,
-        _text(value.get("userName")),
-        _text(name.get("formatted")) if isinstance(name, dict) else "",
+        text(value.get("userName")),
+        text(name.get("formatted")) if isinstance(name, dict) else "",
         value.get("active") is not False,
-        _text(extension.get("status")),
+        text(extension.get("status")),
         tuple(_from_dependent(one) for one in dependents if isinstance(one, dict)) if dependents else (),
-        _text(value.get("preferredLanguage")),
-        _moment(extension.get("registeredAt")),
+        text(value.get("preferredLanguage")),
+        moment(extension.get("registeredAt")),
         extension.get("locked") is True,
-        _moment(extension.get("lastSignIn")),
+        moment(extension.get("lastSignIn")),
     )
-
-
-def kept(account: PortalAccount) -> PortalAccount:
-    """The account as it comes back: times in whole seconds, in the order of the charts."""
-    shown = account.dependents if account.active else ()
-    return account._replace(dependents=tuple(one._replace(until=_whole(one.until)) for one in shown))
 
 
 def home_to_resource(home: HomePage) -> dict[str, Any]:
@@ -127,8 +121,8 @@ def _dependent(one: PortalDependent) -> dict[str, Any]:
         "authority": one.authority,
         "access": one.access,
         "reason": one.reason,
-        "since": _stamp(one.since),
-        "until": _stamp(one.until),
+        "since": stamp(one.since),
+        "until": stamp(one.until),
         "isSelf": one.is_self,
         "organization": one.organization or None,
     }
@@ -137,35 +131,13 @@ def _dependent(one: PortalDependent) -> dict[str, Any]:
 
 def _from_dependent(one: Mapping[str, Any]) -> PortalDependent:
     return PortalDependent(
-        _text(one.get("patient")),
-        _text(one.get("relationship")),
-        _text(one.get("authority")),
-        _text(one.get("access")),
-        _text(one.get("reason")),
-        _moment(one.get("since")),
+        text(one.get("patient")),
+        text(one.get("relationship")),
+        text(one.get("authority")),
+        text(one.get("access")),
+        text(one.get("reason")),
+        moment(one.get("since")),
         one.get("isSelf") is True,
-        _moment(one.get("until")),
-        _text(one.get("organization")),
+        moment(one.get("until")),
+        text(one.get("organization")),
     )
-
-
-def _whole(at: datetime | None) -> datetime | None:
-    """Whole seconds, never later: not every portal keeps parts of them."""
-    return at.astimezone(UTC).replace(microsecond=0) if at else None
-
-
-def _stamp(at: datetime | None) -> str | None:
-    whole = _whole(at)
-    return whole.strftime("%Y-%m-%dT%H:%M:%SZ") if whole else None
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _moment(value: Any) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC) if at else None
