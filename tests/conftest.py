@@ -1,4 +1,10 @@
-"""What every test may use: an empty, migrated database of each kind; and in CI a skipped test fails."""
+"""What every test may use: an empty, migrated database of each kind; and in CI a skipped test fails.
+
+How hard the property tests try: ``HYPOTHESIS_PROFILE=quick|ci|thorough``. CI tries the same 300 examples of each every
+time, so that a failure is the change's and not the day's; quick and thorough look elsewhere each time. None has a
+deadline: how long an example takes is the machine's. ``mutants`` is for tests/mutants: that a test fails is enough
+there, the smallest example is for people.
+"""
 
 import io
 import logging
@@ -11,6 +17,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 import structlog
+from hypothesis import Phase, settings
 
 from adapter.logs import configure_logs
 from adapter.store.engine import make_engine
@@ -19,6 +26,13 @@ from tests import postgres
 
 IN_CI = os.environ.get("CI") == "true"
 _numbers = count(1)
+settings.register_profile("quick", max_examples=60, deadline=None)
+settings.register_profile("ci", max_examples=300, deadline=None, derandomize=True)
+settings.register_profile("thorough", max_examples=5000, deadline=None)
+settings.register_profile(
+    "mutants", max_examples=50, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate]
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if IN_CI else "quick"))
 
 
 @pytest.hookimpl(wrapper=True)

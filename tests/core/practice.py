@@ -50,7 +50,7 @@ def _after(account: Account | None, action: Action) -> Account:
     assert action.status is not None
     if action.action is ActionKind.MOVE_ACCOUNT:
         moved = replace(account, email_key=action.new_key, email=action.email, status=action.status)
-        return replace(moved, welcome=None, registered=False)
+        return replace(moved, welcome=None, registered=False, registered_at=None)
     return replace(account, status=action.status)
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapter.core.brakes import EXPLICIT, Brake, Seen, cause, enough, grant_brake, least, restrained, trip
+from adapter.core.brakes import EXPLICIT, Brake, Seen, Trip, cause, enough, grant_brake, least, restrained, trip
 from adapter.core.facts import Authority, Fact, Role
 from adapter.core.plan import ActionKind, plan_account
 from adapter.core.policy import Access, Brakes, Limit
@@ -88,6 +88,27 @@ def test_to_count_further_than_enough_changes_nothing(brake: Brake, run: int, da
         assert base < most or trip(LIMITS, brake, seen, base) is None
 
 
+@pytest.mark.parametrize(
+    ("seen", "limit", "expected"),
+    [
+        (Seen(5), LIMITS.revocation, 0),  # ordinary in the smallest practice
+        (Seen(6), LIMITS.revocation, 350),  # 2 % of 350 is 7
+        (Seen(1, week=6), LIMITS.revocation, 160),  # 5 % of 160 is 8
+        (Seen(6, day=4, week=4), LIMITS.revocation, 550),  # the largest of the three counts
+        (Seen(6), Limit(5, 0, 5, 5), None),
+        (Seen(6), Limit(5, 2, 5, 0), None),
+        (Seen(5), Limit(5, 0, 5, 0), 0),
+    ],
+)
+def test_so_much_there_must_be_for_so_many_changes(seen: Seen, limit: Limit, expected: int | None) -> None:
+    assert enough(Brakes(revocation=limit), Brake.REVOCATION, seen) == expected
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(Limit(5, 2, 9, 5), 5), (Limit(9, 2, 5, 5), 5)])
+def test_the_least_is_the_smaller_of_the_two_counts(limit: Limit, expected: int) -> None:
+    assert least(Brakes(grant=limit), Brake.GRANT) == expected
+
+
 @given(st.integers(1, 500), st.integers(0, 2000))
 def test_a_limit_of_nothing_holds_every_change(run: int, base: int) -> None:
     strict = Brakes(grant=Limit(0, 0, 0, 0))
@@ -113,6 +134,38 @@ def test_only_what_the_chart_states_closes_a_chart_while_the_brake_is_on(
         explicit = after.reason in EXPLICIT
         assert (kept is not None) == explicit
         assert kept is None or kept.state in (GrantState.SUSPENDED, GrantState.HELD)
+
+
+A, H, S, E = GrantState.ACTIVE, GrantState.HELD, GrantState.SUSPENDED, GrantState.ENDED
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (None, A, Brake.GRANT),
+        (None, H, None),
+        (H, A, Brake.GRANT),
+        (E, A, Brake.GRANT),
+        (A, A, None),
+        (A, H, Brake.REVOCATION),
+        (A, S, Brake.REVOCATION),
+        (A, E, Brake.REVOCATION),
+        (S, E, Brake.REVOCATION),  # for good
+        (S, H, None),
+        (H, E, None),
+        (E, E, None),
+        (E, S, None),
+    ],
+)
+def test_which_brake_counts_a_change(before: GrantState | None, after: GrantState, expected: Brake | None) -> None:
+    assert grant_brake(_grant(before) if before else None, _grant(after)) is expected
+
+
+def test_a_chart_that_would_open_wider_waits_whatever_the_reason() -> None:
+    wide = _grant(A, "dependent-is-adult")
+    narrow = msgspec.structs.replace(wide, access=Access.LIMITED)
+    assert restrained(narrow, wide, {Brake.GRANT}) is None
+    assert restrained(wide, narrow, {Brake.GRANT}) == narrow
 
 
 @given(st.none() | GRANTS, GRANTS)
@@ -170,6 +223,44 @@ def test_the_cause_says_how_many_of_what_and_why() -> None:
         "not say which Authority the contact has (12). More than 5 is not ordinary, so they wait for a human."
     )
     assert "because the mapping or the policy changed; " in cause(tripped, reasons, rules_changed=True)
+
+
+@pytest.mark.parametrize(
+    ("tripped", "expected"),
+    [
+        (
+            Trip(Brake.GRANT, 1_200, 25, 3_000, "run"),
+            "1,200 charts, with 3,000 open now, would be opened. "
+            "More than 25 is not ordinary, so they wait for a human.",
+        ),
+        (
+            Trip(Brake.WELCOME, 60, 50, 10, "week"),
+            "60 Welcome emails, with 10 accounts now, would be sent within 7 days. "
+            "More than 50 is not ordinary, so they wait for a human.",
+        ),
+        (
+            Trip(Brake.ADDRESS_CHANGE, 6, 5, 40, "day"),
+            "6 of 40 accounts would move to another address within 24 hours. "
+            "More than 5 is not ordinary, so they wait for a human.",
+        ),
+    ],
+)
+def test_the_cause_of_each_kind_in_its_words(tripped: Trip, expected: str) -> None:
+    assert cause(tripped, {"authority-none": 3}, rules_changed=False) == expected
+
+
+def test_the_cause_names_the_two_commonest_reasons_and_what_acts_meanwhile() -> None:
+    tripped = Trip(Brake.REVOCATION, 12, 5, 40, "run")
+    reasons = {"contact-gone": 2, "authority-none": 7, "email-missing": 3, "no-such-reason": 0}
+    said = cause(tripped, reasons, rules_changed=False)
+    assert f"because {REASONS['authority-none'].summary} (7); {REASONS['email-missing'].summary} (3). More" in said
+    assert said.endswith("wait for a human; what the charts themselves state acts meanwhile, as a suspension.")
+    assert "because" not in cause(tripped, {"no-such-reason": 12}, rules_changed=False)
+
+
+def _grant(state: GrantState, reason: str = "eligible") -> Grant:
+    joint = (Role.MOTHER, Authority.JOINT, Access.FULL)
+    return Grant("Patient/mia", "RelatedPerson/anna", *joint, state, reason, source="")
 
 
 def _anna_invited() -> Practice:

@@ -22,11 +22,11 @@ CALLS = {"any": "all", "all": "any", "min": "max", "max": "min"}
 
 @dataclass(frozen=True)
 class Mutant:
-    """One changed module: where, what, and its source."""
+    """One changed module: where, what, and its tree, in which every line has the number it had."""
 
     line: int
     what: str
-    source: str
+    tree: ast.Module
 
 
 def mutants(source: str) -> Iterator[Mutant]:
@@ -42,7 +42,7 @@ def mutants(source: str) -> Iterator[Mutant]:
             again = {id(part) for each in ast.walk(twin) for part in _not_code(each)}
             place = [each for each in ast.walk(twin) if id(each) not in again][number]
             what = _change(place, change) or ""
-            yield Mutant(getattr(node, "lineno", 0), what, ast.unparse(ast.fix_missing_locations(twin)))
+            yield Mutant(getattr(node, "lineno", 0), what, ast.fix_missing_locations(twin))
 
 
 def _not_code(node: ast.AST) -> Iterator[ast.AST]:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI
 
 from adapter.web.guard import Door, doors
 from adapter.web.permissions import ROUTES, Need
-from tests.edges.web.desk import STAFF, Desk, all_doors, name_of, path_of, serving
+from tests.edges.web.desk import ELSEWHERE, HERE, STAFF, Desk, all_doors, name_of, path_of, serving
 
 DOORS = all_doors()
 GUARDED = [door for door in DOORS if door.need not in (Need.NOTHING, Need.SECRET)]
@@ -73,7 +73,10 @@ def test_each_role_may_do_what_the_table_says(desk: Desk, door: Door, who: str) 
 def test_a_role_at_one_practice_is_none_at_another(tmp_path: Path) -> None:
     with serving(tmp_path) as desk:
         visitor = desk.session_of("admin")
-        assert visitor.ask("GET", "/p/high-street/break-glass").status_code == 404
+        for page in ("today", "find", "findings", "break-glass"):
+            assert visitor.ask("GET", f"/p/{HERE}/{page}").status_code == 200
+            answer = visitor.ask("GET", f"/p/{ELSEWHERE}/{page}")
+            assert answer.status_code == 404 and "High Street" not in answer.text
         assert "High Street" not in visitor.ask("GET", "/").text
 
 
