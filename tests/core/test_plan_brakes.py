@@ -83,6 +83,18 @@ def test_an_account_moves_by_the_first_of_its_contacts() -> None:
     assert [action.source for action in moved if action.action is K.MOVE_ACCOUNT] == [anna("leo").source]
 
 
+def test_a_contact_that_is_gone_or_whose_grant_has_ended_keeps_no_account_from_moving() -> None:
+    for leos in ([], [anna("leo", authority=Authority.NONE)]):
+        practice = Practice()
+        practice.sync(leo(), anna("leo"), mia(), anna())
+        practice.sync(leo(), *leos, mia(), anna())
+        moved = practice.sync(leo(), *leos, mia(), anna(email=NEW))
+        assert [action.new_key for action in moved if action.action is K.MOVE_ACCOUNT] == [NEW]
+    practice = Practice()
+    practice.sync(leo(), anna("leo"), mia(), anna())
+    assert K.MOVE_ACCOUNT in {one.action for one in practice.sync(leo(), mia(), anna(email=NEW))}
+
+
 ENDS, HOLDS = {"authority": Authority.NONE}, {"role": Role.UNKNOWN}
 
 

@@ -42,7 +42,11 @@ def mutants(source: str) -> Iterator[Mutant]:
             again = {id(part) for each in ast.walk(twin) for part in _not_code(each)}
             place = [each for each in ast.walk(twin) if id(each) not in again][number]
             what = _change(place, change) or ""
-            yield Mutant(getattr(node, "lineno", 0), what, ast.fix_missing_locations(twin))
+            yield Mutant(_line(node), what, ast.fix_missing_locations(twin))
+
+
+def _line(node: ast.AST) -> int:
+    return node.target.lineno if isinstance(node, ast.comprehension) else getattr(node, "lineno", 0)
 
 
 def _not_code(node: ast.AST) -> Iterator[ast.AST]:

@@ -118,6 +118,21 @@ class History:
             else:
                 self.site.sets_password(account.id)
 
+    def revoke_or_lift(self, choose: Choose) -> None:
+        """The practice takes a chart away from somebody at once, or gives one back to the rules."""
+        taken = self.site.taken_away()
+        if taken and choose((True, False)):
+            row = choose(sorted(taken, key=lambda row: (row.email_key, row.patient)))
+            self.note(f"lift: {row.email_key} {row.patient}")
+            self.site.lift(row.email_key, row.patient)
+        else:
+            self.judge.before = Snapshot.of(self.site)
+            if self.judge.before.active:
+                email, chart = choose(sorted(self.judge.before.active))
+                self.note(f"revoke: {email} {chart}")
+                self.site.revoke(email, f"Patient/{chart}")
+        self.judge.judge_revoked()
+
     def answers(self, choose: Choose) -> None:
         """Somebody goes through some of the findings."""
         for _ in range(4):
@@ -213,6 +228,7 @@ def _random_turn(history: History, random: Random) -> None:
         (22, lambda: history.deliver(choose(ANSWERS))),
         (2, history.release),
         (6, lambda: history.register(choose)),
+        (6, lambda: history.revoke_or_lift(choose)),
         (20, lambda: history.answers(choose)),
     ]
     weights, actions = zip(*turns, strict=True)

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import EmailMessage
@@ -10,6 +10,7 @@ from typing import Any
 
 from adapter.core.reasons import REASONS
 from adapter.store import tables as t
+from tests.oracle.disagreement import Disagreement
 from tests.oracle.known import special_case
 from tests.oracle.oracle import ACCESS, ALLOWED, EITHER, FORBIDDEN, NOTHING_NEW, POLICY, Dict, Oracle, key, remember
 from tests.oracle.site import Site
@@ -18,14 +19,6 @@ from tests.oracle.snapshot import Snapshot
 OTHER_REASONS = {"", "first-run", "registered-again"}
 WELCOMED = {"queued", "held", "sending", "sent", "unknown", "failed"}
 SHUT = {"suspended", "closed"}
-
-
-class Disagreement(AssertionError):
-    """The product did what the oracle does not accept. ``kind`` names what, in a word."""
-
-    def __init__(self, kind: str, what: str) -> None:
-        self.kind = kind
-        super().__init__(f"{kind}: {what}")
 
 
 @dataclass
@@ -85,6 +78,22 @@ class Judge:
                 self.tally["opened by an answer"] += 1
                 self._judge_opened(oracle, place, "" if self.whole else "an-answer-opens-half-a-read")
         self._judge_states(self.before)
+
+    # After the practice has taken a chart away, or given one back.
+
+    def judge_revoked(self) -> None:
+        """What was taken away is closed at once, and nothing has opened: that is for the next run."""
+        before, self.before = self.before, Snapshot.of(self.site)
+        if before is not None and not self.before.active.keys() <= before.active.keys():
+            self.disagree("opened-by-a-revocation", f"{self.before.active.keys() - before.active.keys()}")
+        self._judge_states(self.before)
+
+    def _is_taken_away(self, place: tuple[str, str], contacts: Collection[str]) -> bool:
+        """By this address, or by a contact that has this address now."""
+        return any(
+            row.patient == f"Patient/{place[1]}" and (row.email_key == place[0] or row.contact in contacts)
+            for row in self.site.taken_away()
+        )
 
     # After a sync, a review or a run about one person.
 
@@ -167,7 +176,11 @@ class Judge:
             if place in after.active:
                 continue
             findings = findings or [row for row in self.site.rows(t.finding) if row.closed_at is None]
-            refs = {f"RelatedPerson/{one['id']}" for one in oracle.at_address[place[0]]} | {f"Patient/{place[1]}"}
+            contacts = {f"RelatedPerson/{one['id']}" for one in oracle.at_address[place[0]]}
+            if self._is_taken_away(place, contacts):
+                self.tally["allowed, but taken away by the practice"] += 1
+                continue
+            refs = contacts | {f"Patient/{place[1]}"}
             if not any(row.patient in refs or row.contact in refs or row.email == place[0] for row in findings):
                 self.disagree("allowed-but-shut", f"{place}, and no finding says why; {self.show(place)}")
             self.tally["allowed, but a finding says why not"] += 1
@@ -191,6 +204,9 @@ class Judge:
             if row.reason not in REASONS and row.reason not in OTHER_REASONS:
                 self.disagree("no-reason", f"{row}")
         shut = {after.keys[row.id] for row in after.accounts if row.status in SHUT}
+        away = {(row.email_key, row.patient.removeprefix("Patient/")) for row in self.site.taken_away()}
+        if still := away & after.active.keys():
+            self.disagree("taken-away-but-open", f"{still}")
         for place, row in after.active.items():
             self.tally["states judged"] += 1
             if place[0] in shut:

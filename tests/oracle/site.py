@@ -19,6 +19,7 @@ from adapter.jobs.finding_answers import decide, withdraw
 from adapter.jobs.practice import Practice
 from adapter.jobs.register import register
 from adapter.jobs.release import release
+from adapter.jobs.revoke import lift, revoke
 from adapter.jobs.run import Request
 from adapter.jobs.sync import plan, sync
 from adapter.mail import Handed
@@ -141,6 +142,20 @@ class Site:
             latest = connection.scalar(sa.select(sa.func.max(t.run.c.id)))
         if latest:
             release(self.engine, self.app.practices, latest, actor="person:admin", now=self.now)
+
+    def revoke(self, email: str, patient: str) -> None:
+        """The practice itself takes a chart away from an address."""
+        said: dict[str, Any] = {"reason": "Court order.", "actor": "person:admin", "now": self.now}
+        revoke(self.engine, PRACTICE, email, patient, **said)
+
+    def lift(self, email: str, patient: str) -> None:
+        """It is decided by the rules again."""
+        said: dict[str, Any] = {"reason": "Order lifted.", "actor": "person:admin", "now": self.now}
+        lift(self.engine, PRACTICE, email, patient, **said)
+
+    def taken_away(self) -> list[Row]:
+        """What the practice has taken away and not given back."""
+        return sorted((row for row in self.rows(t.revocation) if row.lifted_at is None), key=lambda row: str(row.id))
 
     def register(self, email: str) -> bool:
         """Sends the Welcome email again; False when the product says that this would be pointless."""

@@ -79,6 +79,10 @@ class Histories(RuleBasedStateMachine):
         self.history.register(_chooser(data))
 
     @rule(data=st.data())
+    def revokes_or_lifts(self, data: st.DataObject) -> None:
+        self.history.revoke_or_lift(_chooser(data))
+
+    @rule(data=st.data())
     def answers(self, data: st.DataObject) -> None:
         self.history.answer(_chooser(data))
 
