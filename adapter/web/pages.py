@@ -20,6 +20,7 @@ from adapter.web import wording
 from adapter.web.caller import Caller
 from adapter.web.cookies import is_https
 from adapter.web.languages import LANGUAGES, language_of, translations
+from adapter.web.retelling import retelling
 from adapter.web.static import address_of
 
 PEOPLE = frozenset({"accounts", "contacts", "charts"})
@@ -64,6 +65,9 @@ class Pages:
     ) -> Response:
         """One page, or a part of one."""
         language = language_of(request)
+        tell = retelling(language)
+        if more.get("problem"):
+            more["problem"] = tell(more["problem"])
         context = self._context(request, language) | more
         text = _environment(language).get_template(template).render(context)
         return HTMLResponse(
@@ -92,7 +96,8 @@ class Pages:
             "done": wording.done(words).get(request.query_params.get("done", ""), ""),
             "roles": wording.roles(words),
             "mrn": wording.mrn,
-            "for_desk": wording.for_desk,
+            "tell": retelling(language),
+            "for_desk": lambda remedy: wording.for_desk(retelling(language)(remedy)),
             "age": lambda born: wording.age(born, self._app.clock().astimezone(zone).date()),
             "day": lambda at, form="EEEE, d MMMM": format_date(at, form, locale=language),
             "number": lambda count: format_decimal(count, locale="en_US" if language == "en" else "es_US"),
