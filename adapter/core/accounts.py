@@ -237,3 +237,10 @@ def lost_grant(grant: Grant, now_at: Mapping[str, Member]) -> tuple[GrantState, 
     if contact.patient != grant.patient:
         return GrantState.ENDED, "contact-moved"
     return GrantState.ENDED, "email-changed"
+
+
+def reasons_against(dependent: Dependent | None, before: Grant | None, now_at: Mapping[str, Member]) -> tuple[str, ...]:
+    """Everything that the rules say against this contact on this chart, not only the headline."""
+    member = dependent.member if dependent else now_at.get(before.contact) if before else None
+    chart = dependent.patient if dependent else before.patient if before else ""
+    return member.outcome.reasons if member is not None and member.contact.patient == chart else ()

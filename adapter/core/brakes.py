@@ -73,15 +73,20 @@ def grant_brake(before: Grant | None, after: Grant) -> Brake | None:
     return None
 
 
-def restrained(before: Grant | None, after: Grant, on: Collection[Brake]) -> Grant | None:
+def restrained(
+    before: Grant | None, after: Grant, on: Collection[Brake], reasons: Collection[str] = ()
+) -> Grant | None:
     """What of a grant's change may happen while these brakes are on; None when all of it waits.
 
-    What the chart states against an open grant suspends it; nothing else that a brake counts happens.
+    What the chart states against an open grant suspends it, also where it is not the headline among the ``reasons``:
+    a damaged record keeps no chart of somebody who has died open. Nothing else that a brake counts happens.
     """
     brake = grant_brake(before, after)
     if brake is None or brake not in on:
         return after
-    if brake is Brake.GRANT or before is None or before.state is not GrantState.ACTIVE or after.reason not in EXPLICIT:
+    if brake is Brake.GRANT or before is None or before.state is not GrantState.ACTIVE:
+        return None
+    if EXPLICIT.isdisjoint([after.reason, *reasons]):
         return None
     return msgspec.structs.replace(after, state=GrantState.SUSPENDED) if after.state is GrantState.ENDED else after
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
-from adapter.core.accounts import AccountDecision, Dependent, Member, lost_grant
+from adapter.core.accounts import AccountDecision, Dependent, Member, lost_grant, reasons_against
 from adapter.core.brakes import Brake, grant_brake, restrained
 from adapter.core.policy import Access
 from adapter.core.reasons import ELIGIBLE, FIRST_RUN
@@ -172,7 +172,8 @@ class _Planner:
             if self.only_restrict and (before is None or not _narrows(before, after)):
                 continue
             if self.brakes:
-                wanted, after = after, restrained(before, after, self.brakes)
+                reasons = reasons_against(dependent, before, contacts_now)
+                wanted, after = after, restrained(before, after, self.brakes, reasons)
                 self.held = self.held or wanted is not after
                 if after is None or (before is not None and _same(before, after)):
                     continue

@@ -111,6 +111,13 @@ def supersede(connection: sa.Connection, run: Run, keys: Iterable[str]) -> list[
     return held.close_accounts(connection, run.practice.id, set(keys), held.SUPERSEDED, run.now)
 
 
+def with_moves(connection: sa.Connection, run: Run, keys: frozenset[str]) -> set[str]:
+    """What has to be planned anew with these addresses: a move that waits for one of them is about another one too."""
+    if not held.any_waiting(connection, run.practice.id):
+        return set()
+    return held.with_moves(connection, run.practice.id, keys)
+
+
 def hold(
     connection: sa.Connection, run: Run, terms: Terms, tripped: list[Trip], said: str, keys: set[str]
 ) -> HeldPlan | None:

@@ -74,6 +74,7 @@ def decide(connection: sa.Connection, run: Run, open_files: ExitStack, progress:
         decider.charts(charts)
         if run.everyone:
             decider.touch(braking.expire(connection, run))
+        decider.touch(braking.with_moves(connection, run, decider.addresses))
         decider.plan(spool)
         decider.own_charts()
     planned = Planned(spool, terms, decider.addresses)

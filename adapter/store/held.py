@@ -117,6 +117,13 @@ def run_that_holds(connection: sa.Connection, practice: str, key: str) -> int | 
     return run
 
 
+def with_moves(connection: sa.Connection, practice: str, keys: Collection[str]) -> set[str]:
+    """Both addresses of every move that waits and is about one of these."""
+    open_ = sa.and_(t.held_account.c.practice == practice, t.held_account.c.closed_at.is_(None))
+    moves = sa.select(t.held_account.c.account, t.held_account.c.moves_to).where(open_, t.held_account.c.moves_to != "")
+    return {key for row in connection.execute(moves) if not set(row).isdisjoint(keys) for key in row}
+
+
 def any_waiting(connection: sa.Connection, practice: str) -> bool:
     """Whether the practice has anything that waits."""
     here = sa.and_(t.held_plan.c.practice == practice, t.held_plan.c.closed_at.is_(None))

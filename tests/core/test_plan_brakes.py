@@ -5,10 +5,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from adapter.core.accounts import nobody
 from adapter.core.brakes import Brake
-from adapter.core.facts import Authority, Fact, Role
+from adapter.core.facts import Authority, Contact, Fact, Role
 from adapter.core.plan import Action, ActionKind, plan_account
-from adapter.core.state import Account, AccountStatus, EffectState
+from adapter.core.state import Account, AccountStatus, EffectState, GrantState
 from tests.core.personas import ANNAS, LEO, MIA, anna, leo, mia
 from tests.core.practice import Practice, decided, decisions, invited
 
@@ -44,6 +45,18 @@ def test_which_brake_counts_an_action() -> None:
 def test_an_action_says_nothing_that_it_was_not_given() -> None:
     action = Action(K.CANCEL_WELCOME, ANNAS, None, "no-open-chart", "")
     assert (action.email, action.name, action.language, action.new_key, action.account_id) == ("",) * 5
+
+
+@pytest.mark.parametrize("damaged", [anna(unusable="is no JSON"), anna(role=Role.UNKNOWN), anna(email="")])
+def test_a_chart_whose_patient_has_died_closes_under_a_brake_whatever_else_is_wrong(damaged: Contact) -> None:
+    account = annas_account()
+    members = decided((mia(deceased=True), damaged))
+    decision = decisions(members).get(ANNAS) or nobody(ANNAS)
+    kept = plan_account(decision, account, members, hold_welcome=False, brakes=tuple(Brake))
+    assert [one.grant.state for one in kept if one.grant] != [GrantState.ACTIVE] and kept
+    alive = decided((mia(), damaged))
+    decision = decisions(alive).get(ANNAS) or nobody(ANNAS)
+    assert plan_account(decision, account, alive, hold_welcome=False, brakes=tuple(Brake)) == []
 
 
 def test_a_new_account_of_which_one_chart_waits_waits_with_the_others() -> None:

@@ -163,3 +163,24 @@ def test_explain_says_that_it_waits_and_where(practice: SmallPractice) -> None:
     assert f"adapter held {run}" in answer.remedy
     unheld = explain(practice.engine, practice.practice, "mother9@mail.example", clock=lambda: practice.now)
     assert "ordinary" not in unheld.verdict
+
+
+def test_a_chart_stays_open_to_no_old_address_once_its_held_move_is_off(practice: SmallPractice) -> None:
+    """The new address turns out to be somebody else's too, so nothing moves there: then the old one is closed."""
+    for number in range(1, 7):
+        practice.new_email(practice.mother(number), f"another{number}@mail.example")
+    assert practice.sync(days=1)["held"]["brake_address_change"] == 6
+    practice.add_contact(7, role="Father", email="another1@mail.example")
+    practice.sync(days=1)
+    assert practice.states()["mother1"] == {"p1": "ended email-changed"}
+
+
+def test_a_patient_who_died_is_not_left_open_by_a_brake_because_the_contact_is_damaged(
+    practice: SmallPractice,
+) -> None:
+    lose(practice, 8)
+    practice.sync(days=1)
+    practice.change("Patient/p9", deceasedBoolean=True)
+    practice.change(practice.mother(9), implicitRules="https://ehr.example/other-rules")
+    practice.sync(days=1)
+    assert practice.states()["mother9"] == {"p9": "held record-unusable"}
