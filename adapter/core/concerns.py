@@ -14,6 +14,12 @@ CONCERNS = (
         finding=Severity.WARNING,
     ),
     Reason(
+        "merge-held",
+        "the chart was merged, but not into one that could be opened",
+        "Put the link to the other chart right in the EHR; until then nobody opens the merged chart.",
+        finding=Severity.WARNING,
+    ),
+    Reason(
         "email-mismatch",
         "the parent is also a patient, and the two charts have different e-mail addresses",
         "Use the same e-mail address for this person in both charts.",

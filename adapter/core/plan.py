@@ -3,15 +3,17 @@
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 
 import msgspec
 
 from adapter.core.accounts import AccountDecision, Dependent, Member, lost_grant, reasons_against
+from adapter.core.becoming import narrows, same, status_of, wanted
 from adapter.core.brakes import Brake, grant_brake, restrained
+from adapter.core.chart_merges import MERGED
 from adapter.core.policy import Access
 from adapter.core.reasons import ELIGIBLE, FIRST_RUN
 from adapter.core.state import Account, AccountStatus, EffectState, Grant, GrantState, Standing
-from adapter.core.until import WIDTH, earlier
 
 
 class ActionKind(StrEnum):
@@ -41,6 +43,7 @@ BY_STATE = {
     GrantState.ENDED: ActionKind.END_GRANT,
 }
 _BRAKES = {ActionKind.QUEUE_WELCOME: Brake.WELCOME, ActionKind.MOVE_ACCOUNT: Brake.ADDRESS_CHANGE}
+NOT_MERGED: Mapping[str, GrantState] = MappingProxyType({})
 _WAITING = frozenset({EffectState.QUEUED, EffectState.HELD})
 
 
@@ -83,14 +86,16 @@ def plan_account(
     hold_welcome: bool,
     only_restrict: bool = False,
     brakes: Collection[Brake] = (),
+    merged: Mapping[str, GrantState] = NOT_MERGED,
 ) -> list[Action]:
     """What makes ``current`` equal to ``decision``; empty when it already is.
 
     ``contacts_now`` has, by reference, the contacts that the account's existing grants rest on, wherever they are now.
     ``hold_welcome`` holds Welcome emails for a human's release. With ``only_restrict`` (an incomplete read) nothing is
     opened or widened; explicit evidence against access still acts. What a brake in ``brakes`` holds is left out.
+    ``merged`` has the charts that were merged into others, with the state to which a grant on them goes.
     """
-    planner = _Planner(decision, current, only_restrict, brakes)
+    planner = _Planner(decision, current, only_restrict, brakes, merged)
     grants = dict(current.grants) if current else {}
     for action in planner.grants(contacts_now):
         planner.actions.append(action)
@@ -144,11 +149,13 @@ class _Planner:
         current: Account | None,
         only_restrict: bool,
         brakes: Collection[Brake],
+        merged: Mapping[str, GrantState],
     ) -> None:
         self.decision = decision
         self.current = current
         self.only_restrict = only_restrict
         self.brakes = brakes
+        self.merged = merged
         self.held = False
         """Whether a brake has held a change of a grant."""
         self.actions: list[Action] = []
@@ -160,27 +167,42 @@ class _Planner:
         for patient in sorted(dependents.keys() | existing.keys()):
             before = existing.get(patient)
             dependent = dependents.get(patient)
-            if dependent is not None:
-                after = _wanted(dependent, before)
-            elif before is not None and before.state is not GrantState.ENDED:
-                state, reason = lost_grant(before, contacts_now)
-                after = msgspec.structs.replace(before, state=state, reason=reason, access=Access.NONE, until=None)
-            else:
-                after = None
-            if after is None or (before is not None and _same(before, after)):
+            after = self._of_merged(before, dependent is not None, contacts_now)
+            after = after or self._decided(before, dependent, contacts_now)
+            if after is None or (before is not None and same(before, after)):
                 continue
-            if self.only_restrict and (before is None or not _narrows(before, after)):
+            if self.only_restrict and (before is None or not narrows(before, after)):
                 continue
             if self.brakes:
                 reasons = reasons_against(dependent, before, contacts_now)
-                wanted, after = after, restrained(before, after, self.brakes, reasons)
-                self.held = self.held or wanted is not after
-                if after is None or (before is not None and _same(before, after)):
+                unbraked, after = after, restrained(before, after, self.brakes, reasons)
+                self.held = self.held or unbraked is not after
+                if after is None or (before is not None and same(before, after)):
                     continue
             kind = (
                 ActionKind.CHANGE_GRANT if before is not None and before.state is after.state else BY_STATE[after.state]
             )
             yield self._action(kind, after.patient, after.reason, after.source, grant=after, before=before)
+
+    def _decided(
+        self, before: Grant | None, dependent: Dependent | None, contacts_now: Mapping[str, Member]
+    ) -> Grant | None:
+        """The grant as the rules have it; None where there should be none, or nothing changes."""
+        if dependent is not None:
+            return wanted(dependent, before)
+        if before is None or before.state is GrantState.ENDED:
+            return None
+        state, reason = lost_grant(before, contacts_now)
+        return msgspec.structs.replace(before, state=state, reason=reason, access=Access.NONE, until=None)
+
+    def _of_merged(self, before: Grant | None, supported: bool, contacts_now: Mapping[str, Member]) -> Grant | None:
+        """The grant on a chart that was merged, where its contact is on another chart by now, or a human moved it."""
+        state = self.merged.get(before.patient) if before is not None else None
+        if before is None or state is None or before.state is GrantState.ENDED:
+            return None
+        if state is not GrantState.ENDED and (supported or before.contact not in contacts_now):
+            return None
+        return msgspec.structs.replace(before, state=state, reason=MERGED, access=Access.NONE, until=None)
 
     def account(self, grants: Mapping[str, Grant], active: list[Grant]) -> None:
         """Opens, updates, suspends, closes or reopens the account as its grants now say."""
@@ -192,7 +214,7 @@ class _Planner:
             )
             self.actions.insert(0, opening)
             return
-        status = _status(current, grants, active)
+        status = status_of(current, grants, active)
         cause = next((action for action in self.actions if action.grant), None)
         reason, source = (cause.reason, cause.source) if cause else ("no-open-chart", "")
         if status is not current.status and not (self.only_restrict and active):
@@ -256,45 +278,3 @@ class _Planner:
             account_id=current.id if current else "",
             was=Standing.of(current) if current and grant is None else None,
         )
-
-
-def _wanted(dependent: Dependent, before: Grant | None) -> Grant | None:
-    fresh = before is None or before.state is GrantState.ENDED
-    state = dependent.fresh if fresh else dependent.standing
-    if state is not None:
-        return dependent.grant(state)
-    if before is None or before.state is not GrantState.ACTIVE:
-        return None
-    outcome = dependent.member.outcome
-    access = outcome.access if WIDTH[outcome.access] < WIDTH[before.access] else before.access
-    return msgspec.structs.replace(before, access=access, until=earlier(before.until, outcome.until))
-
-
-def _same(a: Grant, b: Grant) -> bool:
-    """Whether two grants differ in nothing but the version of the record they were last read from."""
-    return msgspec.structs.replace(a, source="") == msgspec.structs.replace(b, source="")
-
-
-def _narrows(before: Grant, after: Grant) -> bool:
-    if before.state is not GrantState.ACTIVE:
-        return False
-    if after.state is not GrantState.ACTIVE or WIDTH[after.access] < WIDTH[before.access]:
-        return True
-    return (
-        after.access is before.access
-        and after.until != before.until
-        and earlier(after.until, before.until) == after.until
-    )
-
-
-def _status(current: Account, grants: Mapping[str, Grant], active: list[Grant]) -> AccountStatus:
-    if active:
-        if current.status not in (AccountStatus.SUSPENDED, AccountStatus.CLOSED):
-            return current.status
-        return AccountStatus.REGISTERED if current.registered else AccountStatus.PENDING
-    if all(grant.state is GrantState.ENDED for grant in grants.values()):
-        return AccountStatus.CLOSED
-    held = any(grant.state is GrantState.HELD for grant in grants.values())
-    if current.status is AccountStatus.PENDING or (held and current.status is not AccountStatus.CLOSED):
-        return current.status  # a hold opens nothing, but is no evidence against anybody: links and registration stay
-    return AccountStatus.SUSPENDED

@@ -229,8 +229,8 @@ class Rule(msgspec.Struct, frozen=True):
 RULES: tuple[Rule, ...] = (
     Rule("record", _record, lambda _: "Both records can be read."),
     Rule("chart", _patient_reference, lambda case: f"The contact is on the chart {case.contact.patient}."),
-    Rule("chart-active", _patient_active, lambda _: "The chart is active.", of_chart=True),
     Rule("chart-merged", _patient_merged, lambda _: "The chart was not merged into another one.", of_chart=True),
+    Rule("chart-active", _patient_active, lambda _: "The chart is active.", of_chart=True),
     Rule("patient-alive", _patient_alive, lambda _: "The patient is alive.", of_chart=True),
     Rule("contact-active", _contact_active, lambda _: "The contact is active."),
     Rule("contact-begun", _contact_begun, lambda _: "The contact's period has begun."),

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import groupby
 
@@ -142,10 +142,12 @@ def hold(
     return plan
 
 
-def plan_again(connection: sa.Connection, practice: str, terms: Terms, keys: Iterable[str]) -> list[Action]:
-    """What would make the accounts of these addresses what they should be."""
+def plan_again(
+    connection: sa.Connection, practice: str, terms: Terms, keys: Iterable[str], *, ending: Collection[str] = ()
+) -> list[Action]:
+    """What would make the accounts of these addresses what they should be; ``ending`` is as the ``Decider`` has it."""
     with PlanSpool() as spool:
-        decider = Decider(connection, practice, terms, Here(terms), lambda what, done, total: None)
+        decider = Decider(connection, practice, terms, Here(terms), lambda what, done, total: None, ending=ending)
         decider.touch(keys)
         decider.plan(spool)
         return [action for batch in spool.batches() for action in batch]

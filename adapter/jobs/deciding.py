@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from adapter.core.accounts import decide_account
 from adapter.core.answers import Decision
 from adapter.core.brakes import Brake
+from adapter.core.chart_merges import MergeState, replaced, waits
 from adapter.core.findings import (
     Finding,
     address_scope,
@@ -19,10 +20,11 @@ from adapter.core.persons import name_key
 from adapter.core.plan import Action, ActionKind, plan_move
 from adapter.core.state import Account
 from adapter.ehr import Progress
+from adapter.jobs.chart_merges import look_at_merges
 from adapter.jobs.deciders import Addresses, Deciders
 from adapter.jobs.decisions import Terms, braked, encode_actions, own_chart
 from adapter.jobs.spool import PlanSpool
-from adapter.store import accounts, decisions, facts, findings, revocations
+from adapter.store import accounts, chart_merges, decisions, facts, findings, revocations
 from adapter.store.sql import batches
 from adapter.store.stored import StoredAddress, StoredChart
 
@@ -31,7 +33,14 @@ class Decider:
     """Decides inside one transaction. Charts first; then ``plan`` puts what the addresses they touch need in order."""
 
     def __init__(
-        self, connection: sa.Connection, practice: str, terms: Terms, deciders: Deciders, progress: Progress
+        self,
+        connection: sa.Connection,
+        practice: str,
+        terms: Terms,
+        deciders: Deciders,
+        progress: Progress,
+        *,
+        ending: Collection[str] = (),
     ) -> None:
         self.connection = connection
         self.practice = practice
@@ -44,6 +53,9 @@ class Decider:
         self._names: set[str] = set()
         self._nothing_found_yet = not findings.any_decided(connection, practice)
         self._answered = decisions.any_in_force(connection, practice)
+        self._ending = ending
+        """Merged charts whose grants a human has just let go to the chart that is left."""
+        self._merges = [] if terms.first else chart_merges.load(connection, practice)
         self._revoked = {} if terms.first else revocations.in_force(connection, practice)
 
     def charts(self, refs: Sequence[str]) -> None:
@@ -53,7 +65,9 @@ class Decider:
         """
         stored = (self._charts(batch) for batch in batches(refs))
         done = 0
+        merged: list[str] = []
         for batch, decided in zip(batches(refs), self.deciders.charts(stored), strict=True):
+            merged += decided.merged
             facts.save_outcomes(self.connection, self.practice, decided.outcomes, decided.reviews)
             self._settle([chart_scope(ref) for ref in batch], decided.found)
             self._addresses.update(dict.fromkeys(decided.addresses))
@@ -63,6 +77,16 @@ class Decider:
                 self.touch(accounts.addresses_on(self.connection, self.practice, batch))
             done += len(batch)
             self.progress("charts", done, len(refs))
+        if not self.terms.first:
+            self._look_at_merges(merged)
+
+    def _look_at_merges(self, merged: Sequence[str]) -> None:
+        """Charts that were merged, or are no more: their accounts are planned, and a finding says what waits."""
+        before = self._merges
+        self._merges = look_at_merges(self.connection, self.practice, before, merged, self.terms.now)
+        self._revoked = revocations.in_force(self.connection, self.practice) if self._merges else self._revoked
+        unsettled = [one.source for one in (*before, *self._merges) if one.state is not MergeState.DONE]
+        self.touch(accounts.addresses_on(self.connection, self.practice, sorted(set(unsettled))))
 
     @property
     def addresses(self) -> frozenset[str]:
@@ -125,6 +149,8 @@ class Decider:
                     key in halted,
                     answers.get(address_scope(key), []),
                     self._revoked.get(key, []),
+                    waits(known.get(key), self._merges),
+                    replaced(known.get(key), self._merges, self._ending),
                 )
                 for key in keys
             ],

@@ -8,6 +8,7 @@ import msgspec
 
 from adapter.core.accounts import decide_account, nobody
 from adapter.core.brakes import Brake
+from adapter.core.chart_merges import withhold
 from adapter.core.decide import Outcome, decide_chart
 from adapter.core.facts import Contact, Role
 from adapter.core.findings import Finding, account_findings, chart_findings
@@ -59,6 +60,8 @@ class DecidedCharts(msgspec.Struct, gc=False, array_like=True):
     """Contacts that are the patient, or were."""
     names: set[str]
     """``name_key`` of everybody else, when there are accounts already."""
+    merged: list[str] = []
+    """Charts that were merged into others."""
 
 
 class PlannedAccounts(msgspec.Struct, gc=False, array_like=True):
@@ -75,7 +78,7 @@ class PlannedAccounts(msgspec.Struct, gc=False, array_like=True):
 
 def decide_charts(charts: Sequence[StoredChart], terms: Terms) -> DecidedCharts:
     """Decides each chart by itself. Outcomes that stay are not repeated."""
-    decided = DecidedCharts([], [], [], [], set(), set())
+    decided = DecidedCharts([], [], [], [], set(), set(), [])
     for chart in charts:
         patient = decode_patient(chart.patient) if chart.patient is not None else None
         contacts = tuple([decode_contact(facts) for _, facts, _ in chart.contacts])
@@ -86,6 +89,8 @@ def decide_charts(charts: Sequence[StoredChart], terms: Terms) -> DecidedCharts:
             more = chart_findings(chart.ref, patient, contacts, decision)
             decided.found += [finding for finding in more if finding not in decided.found]
         # An incomplete run opens nothing, so what was due for it is due for the next one too.
+        if patient is not None and patient.replaced_by:
+            decided.merged.append(chart.ref)
         if patient is not None and decision.review_on != chart.review_on and not terms.only_restrict:
             decided.reviews.append((chart.ref, decision.review_on))
         decided.addresses += [key for _, key in sorted((one.ref, one.email_key) for one in contacts) if key]
@@ -119,6 +124,8 @@ def plan_accounts(
             found += [finding for finding in account_findings(decision) if finding not in found]
         if address.revoked:
             decision = withdraw(decision, address.revoked)
+        if address.waits:
+            decision = withhold(decision, address.account, address.waits)
         actions += plan_account(
             decision,
             address.account,
@@ -126,6 +133,7 @@ def plan_accounts(
             hold_welcome=terms.hold_welcome,
             only_restrict=terms.only_restrict,
             brakes=tuple(Brake) if address.halted else terms.brakes,
+            merged=address.merged,
         )
     counts = Counter(str(action.action) for action in actions)
     rows = opened(actions, terms.writer) if terms.first and terms.writer else None

@@ -18,11 +18,12 @@ from adapter.core.undo import Change, Undoing, undo_account
 from adapter.core.until import WIDTH
 from adapter.errors import FatalError
 from adapter.jobs.braking import plan_again
+from adapter.jobs.chart_merges import look_at_merges
 from adapter.jobs.decisions import Terms
 from adapter.jobs.held import families_of
 from adapter.jobs.practice import Practice
 from adapter.jobs.reopening import may_reopen
-from adapter.store import accounts, audit, runs, undone
+from adapter.store import accounts, audit, chart_merges, runs, undone
 from adapter.store import tables as t
 from adapter.store.apply import Applier
 from adapter.store.engine import begin
@@ -165,6 +166,8 @@ class _Undoer:
         shown.done_by = runs.start(connection, practice.id, "undo", self.now)
         Applier(connection, practice.id, run=shown.done_by, actor=self.actor, now=self.now).apply(actions)
         undone.cancel_notices(connection, self.run)
+        chart_merges.take_back(connection, practice.id, self.run)
+        look_at_merges(connection, practice.id, chart_merges.load(connection, practice.id), [], self.now)
         connection.execute(sa.delete(t.change_count).where(t.change_count.c.run == self.run))
         report: dict[str, Any] = {"changes": shown.changes, "undone": self.run}
         runs.finish(connection, shown.done_by, status="complete", plan_hash=shown.hash, report=report, now=self.now)

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from adapter.core.revoked import EVERY
+from adapter.store import chart_merges
 from adapter.store import tables as t
 from adapter.store.ids import new_id
 from adapter.store.sql import batches
@@ -15,7 +16,8 @@ from adapter.store.sql import batches
 def in_force(connection: sa.Connection, practice: str) -> dict[str, list[str]]:
     """The charts that were taken away, by the address they were taken away from.
 
-    A contact that has another address by now takes what was taken away along.
+    A contact that has another address by now takes what was taken away along; a chart that was merged takes it to the
+    one that is left, which is the same child's.
     """
     found: dict[str, list[str]] = {}
     rows = listing(connection, practice)
@@ -31,6 +33,9 @@ def in_force(connection: sa.Connection, practice: str) -> dict[str, list[str]]:
             if key:
                 charts = found.setdefault(key, [])
                 charts += sorted(by_contact[ref] - set(charts))
+    ends = chart_merges.ends_of(connection, practice) if found else {}
+    for charts in found.values():
+        charts += [end for chart in charts for end in ends.get(chart, []) if end not in charts]
     return found
 
 

@@ -10,7 +10,7 @@ from adapter.core.decide import Outcome
 from adapter.core.facts import Contact, Patient
 from adapter.core.policy import Access
 from adapter.core.reasons import NOT_DECIDED
-from adapter.core.state import Account
+from adapter.core.state import Account, GrantState
 
 encode = msgspec.json.Encoder().encode
 decode_patient = msgspec.json.Decoder(Patient).decode
@@ -53,3 +53,7 @@ class StoredAddress(msgspec.Struct, gc=False, array_like=True):
     """What humans have answered about who uses it."""
     revoked: list[str] = []
     """Charts that the practice has taken away from it."""
+    waits: dict[str, str] = {}
+    """Charts that do not open for it before a human has looked at a merge, with the reason code."""
+    merged: dict[str, GrantState] = {}
+    """Charts that were merged into others, with the state its grants on them go to."""

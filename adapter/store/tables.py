@@ -6,6 +6,7 @@ rows. Times are UTC. The schema is created and changed by ``migrations/`` only.
 
 import sqlalchemy as sa
 
+from adapter.store.chart_merge_table import chart_merge
 from adapter.store.client_tables import api_answer, api_token, vendor_assertion, vendor_token
 from adapter.store.columns import Instant, changed_at, metadata
 from adapter.store.columns import text as _text
@@ -252,6 +253,7 @@ __all__ = [
     "api_token",
     "audit",
     "change_count",
+    "chart_merge",
     "contact",
     "decision",
     "effect",

@@ -6,7 +6,7 @@ import msgspec
 import sqlalchemy as sa
 
 from adapter.core.plan import ActionKind
-from adapter.core.state import EffectKind, EffectState, Grant, Standing
+from adapter.core.state import EffectKind, EffectState, Grant, GrantState, Standing
 from adapter.core.undo import Change, Terms
 from adapter.store import tables as t
 
@@ -63,6 +63,23 @@ def changed_again_by(
         here = sa.and_(here, t.audit.c.patient == patient)
     latest: int | None = connection.scalar(sa.select(sa.func.max(t.audit.c.run)).where(here))
     return latest
+
+
+def was_open(connection: sa.Connection, practice: str, account: str, patient: str, reason: str) -> bool:
+    """Whether the account could open the chart until this reason closed it."""
+    here = sa.and_(
+        t.audit.c.practice == practice,
+        t.audit.c.account == account,
+        t.audit.c.patient == patient,
+        t.audit.c.reason == reason,
+    )
+    query = sa.select(t.audit.c.detail).where(here).order_by(t.audit.c.seq.desc())
+    for text in connection.scalars(query):
+        if before := bytes(_detail(text).before):
+            grant = _grant(before)
+            if grant.reason != reason:
+                return grant.state is GrantState.ACTIVE
+    return False
 
 
 def notices_left(connection: sa.Connection, run: int, accounts: Sequence[str]) -> set[str]:

@@ -131,8 +131,8 @@ def test_every_reason_is_collected_and_the_first_is_the_headline() -> None:
     assert decided.reasons == (
         "record-unusable",
         "patient-mismatch",
-        "patient-inactive",
         "patient-merged",
+        "patient-inactive",
         "patient-deceased",
         "contact-inactive",
         "contact-not-yet",
