@@ -148,7 +148,7 @@ def test_an_explicit_no_on_the_chart_that_is_left_wins(practice: Merged) -> None
 
 
 def test_what_the_practice_took_away_stays_away_on_the_chart_that_is_left(practice: Merged) -> None:
-    said = {"reason": "Court order.", "actor": "person:rita", "now": practice.now}
+    said: dict[str, Any] = {"reason": "Court order.", "actor": "person:rita", "now": practice.now}
     revoke(practice.engine, practice.id, "mother1@mail.example", A, **said)
     practice.into(A, B, mother_too=True)
     practice.sync(days=1)
