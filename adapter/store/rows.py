@@ -157,7 +157,7 @@ def stamp(at: datetime) -> str:
     return _stamp(at.astimezone(UTC))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=16384)  # the birthdays of a practice's children at which access ends
 def _stamp(at: datetime) -> str:
     return f"{at.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
