@@ -20,6 +20,7 @@ def undo(
 ) -> int:
     """Take a run back: show what that does, then do it after a confirmation. Mail that has left is listed."""
     from adapter.bootstrap import actor
+    from adapter.jobs.shapes import undo_shape
     from adapter.jobs.undo import undo as take_back
 
     built = load(context)
@@ -33,22 +34,17 @@ def undo(
         _show(shown)
     if shown.blocked or not shown.changes:
         if json:
-            print_json(_shape(shown))
+            print_json(undo_shape(shown))
         return FAILED
     if not yes and (json or not typer.confirm("Take it back?", err=True)):
-        print_json(_shape(shown)) if json else tell("Nothing was changed.")
+        print_json(undo_shape(shown)) if json else tell("Nothing was changed.")
         return DONE if json else FAILED
     done = ask(apply=True, expected=shown.hash)
     if json:
-        print_json(_shape(done))
+        print_json(undo_shape(done))
     else:
         out.print(f"Done as run {done.done_by}. `adapter deliver` tells the portal.", markup=False)
     return DONE
-
-
-def _shape(shown: Any) -> dict[str, Any]:
-    document: dict[str, Any] = msgspec.to_builtins(shown)
-    return document
 
 
 def _show(shown: Any) -> None:

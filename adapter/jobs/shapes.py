@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import msgspec
+
 from adapter.core.plan import Action
 from adapter.jobs.finding_answers import Decided
+from adapter.jobs.undo import Undo
 
 
 def action_shape(action: Action) -> dict[str, Any]:
@@ -37,3 +40,9 @@ def decided_shape(done: Decided, answer: str) -> dict[str, Any]:
         "changes": done.changes,
         "waits": done.waits,
     }
+
+
+def undo_shape(done: Undo) -> dict[str, Any]:
+    """What taking a run back does, or did, as ``adapter undo --json`` prints it."""
+    shown: dict[str, Any] = msgspec.to_builtins(done)
+    return shown

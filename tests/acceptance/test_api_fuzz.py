@@ -30,6 +30,16 @@ OPERATIONS = (
     "register",
     "release",
     "decide",
+    "suspend",
+    "lift",
+    "deliver",
+    "undo",
+    "revoke",
+    "publish",
+    "rollback",
+    "retry",
+    "cancel",
+    "verify",
 )
 EXAMPLES = 5
 """Of each operation and each mode."""

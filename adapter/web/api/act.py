@@ -1,13 +1,11 @@
 """What the JSON API does: plan, sync, register, release. Each calls the job that the command of the same name calls."""
 
-import re
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
-from starlette.concurrency import run_in_threadpool
 
 from adapter.bootstrap import App
 from adapter.core.answers import Answer
@@ -22,24 +20,16 @@ from adapter.jobs.suspend import lift, suspend
 from adapter.jobs.sync import sync
 from adapter.store import runs
 from adapter.store.engine import read
-from adapter.web.api import problems, schemas
+from adapter.web.api import schemas
+from adapter.web.api.bodies import HASH_BODY, NO_BODY, PLAN_BODY, REASON_BODY, make_doing, need
 from adapter.web.api.describing import Describe
 from adapter.web.api.look import Email, RunNumber
-from adapter.web.api.once import once
 from adapter.web.api.problems import Problem
-from adapter.web.body import BadBody, read_json
 from adapter.web.caller import caller
 
 _REFERENCE = r"^(Patient|RelatedPerson)/[A-Za-z0-9.-]{1,64}$"
-_HASH = r"^[0-9a-f]{8,64}$"
-_FULL = {"full": schemas.YES_OR_NO}
-PLAN_BODY = {"type": "object", "properties": _FULL, "additionalProperties": False}
-SYNC_BODY = PLAN_BODY | {"properties": _FULL | {"person": {"type": ["string", "null"], "pattern": _REFERENCE}}}
-RELEASE_BODY = PLAN_BODY | {"properties": {"plan": {"type": ["string", "null"], "pattern": _HASH}}}
-NO_BODY: dict[str, Any] = PLAN_BODY | {"properties": {}}
-REASON_BODY: dict[str, Any] = PLAN_BODY | {
-    "required": ["reason"],
-    "properties": {"reason": {"type": "string", "pattern": "^[^\\u0000]+$", "maxLength": 500}},
+SYNC_BODY = PLAN_BODY | {
+    "properties": PLAN_BODY["properties"] | {"person": {"type": ["string", "null"], "pattern": _REFERENCE}}
 }
 
 
@@ -60,15 +50,7 @@ DECIDE_BODY: dict[str, Any] = PLAN_BODY | {
 def add_routes(router: APIRouter, app: App, describe: Describe) -> None:
     """Adds every route that does something."""
 
-    async def doing(request: Request, form: dict[str, Any], do: Callable[[dict[str, Any]], Any]) -> Response:
-        """Reads the body and does it once, in a thread."""
-        try:
-            given = _checked(await read_json(request), form, request)
-        except BadBody as error:
-            return problems.told(error.status if error.status != 400 else 422, str(error))
-        except Problem as error:
-            return problems.told(error.status, error.detail)
-        return await run_in_threadpool(once, app, request, given, lambda: do(given))
+    doing = make_doing(app)
 
     @router.post("/plan", **describe("plan", schemas.PLAN, body=PLAN_BODY))
     async def plan(practice: str, request: Request) -> Response:
@@ -109,8 +91,7 @@ def add_routes(router: APIRouter, app: App, describe: Describe) -> None:
         return await doing(request, NO_BODY, do)
 
     def by_hand(given: dict[str, Any], do: Callable[..., Any], practice: str, email: str, request: Request) -> None:
-        if not given.get("reason"):
-            raise Problem(422, 'The body must have "reason".')
+        need(given, "reason")
         do(app.engine, practice, email, reason=given["reason"], actor=caller(request).actor, now=app.clock())
 
     @router.post("/accounts/{email}/suspend", **describe("suspend", schemas.REGISTERED, body=REASON_BODY))
@@ -133,7 +114,7 @@ def add_routes(router: APIRouter, app: App, describe: Describe) -> None:
 
         return await doing(request, REASON_BODY, do)
 
-    @router.post("/runs/{run}/release", **describe("release", schemas.RELEASED, body=RELEASE_BODY))
+    @router.post("/runs/{run}/release", **describe("release", schemas.RELEASED, body=HASH_BODY))
     async def let_go(practice: str, run: RunNumber, request: Request) -> Response:
         """Lets go what a run holds; ``plan`` is the hash of what was looked at, anything else is then refused."""
 
@@ -147,7 +128,7 @@ def add_routes(router: APIRouter, app: App, describe: Describe) -> None:
             done = release(app.engine, here, run, actor=actor, now=app.clock(), expected=given.get("plan"))
             return asdict(done)
 
-        return await doing(request, RELEASE_BODY, do)
+        return await doing(request, HASH_BODY, do)
 
     @router.post("/findings/{finding}/decide", **describe("decide", schemas.DECIDED, body=DECIDE_BODY))
     async def decide(practice: str, finding: FindingId, request: Request) -> Response:
@@ -166,32 +147,6 @@ def add_routes(router: APIRouter, app: App, describe: Describe) -> None:
             return decided_shape(answers.decide(*asked, Answer(given["answer"]), until=until, **said), given["answer"])
 
         return await doing(request, DECIDE_BODY, do)
-
-
-def _checked(body: Any, form: dict[str, Any], request: Request) -> dict[str, Any]:
-    """The body's fields, each as the form says. Raises Problem; no value is quoted."""
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise Problem(422, "The body must be JSON (application/json).")
-    given = {} if body is None else body
-    if not isinstance(given, dict):
-        raise Problem(422, "The body must be a JSON object.")
-    for name, value in given.items():
-        wanted = form["properties"].get(name)
-        if wanted is None:
-            raise Problem(422, f"The body may have: {', '.join(form['properties']) or 'nothing'}.")
-        if not _fits(value, wanted):
-            raise Problem(422, f'"{name}" is not as it must be: {wanted.get("pattern", wanted["type"])}.')
-    return given
-
-
-def _fits(value: Any, wanted: dict[str, Any]) -> bool:
-    if wanted["type"] == "boolean":
-        return isinstance(value, bool)
-    if value is None:
-        return "null" in wanted["type"]
-    fits = isinstance(value, str) and re.fullmatch(wanted["pattern"], value) is not None
-    return fits and len(value) <= wanted.get("maxLength", len(value))
 
 
 def _day(text: str | None) -> date | None:

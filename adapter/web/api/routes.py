@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 
 from adapter import __version__
 from adapter.bootstrap import App
-from adapter.web.api import act, look
+from adapter.web.api import act, look, operate
 from adapter.web.api.describing import describe
 from adapter.web.api.problems import Problem
 
@@ -23,6 +23,7 @@ def make_routers(app: App) -> list[APIRouter]:
     router = APIRouter(prefix=f"{BASE}/practices/{{practice}}", dependencies=[Depends(_plain)])
     look.add_routes(router, app, describe)
     act.add_routes(router, app, describe)
+    operate.add_routes(router, app, describe)
     document = _document(router)
     described = APIRouter()
 

@@ -67,6 +67,12 @@ AUDIT = record(practice=TEXT, seq=WHOLE, at=TEXT, actor=TEXT, action=TEXT, reaso
 RELEASED = record(practice=TEXT, run=WHOLE, welcome=WHOLE, changes=COUNTS, left=WHOLE, needs_second=YES_OR_NO)
 DECIDED = record(practice=TEXT, answer=TEXT, findings=several(TEXT), changes=COUNTS, waits=YES_OR_NO)
 REGISTERED = record(practice=TEXT, email=TEXT, status=TEXT)
+DELIVERED = record(delivered=COUNTS, problems=several(TEXT))
+UNDONE = record(run=WHOLE, practice=TEXT, hash=TEXT)
+REVOKED = record(practice=TEXT, email=TEXT, patient=TEXT, status=TEXT, was_open=YES_OR_NO)
+PUBLISHED = record(practice=TEXT, hash=TEXT, changes=several({"type": "object"}), published=WHOLE)
+OF_OUTBOX = record(practice=TEXT, id=TEXT, status=TEXT)
+VERIFIED = record(whole=YES_OR_NO, practices=several({"type": "object"}), more=WHOLE, lost_hash=YES_OR_NO)
 PROBLEM = record(type=TEXT, title=TEXT, status=WHOLE, detail=TEXT)
 
 

@@ -46,6 +46,7 @@ SAMPLES = {
     "email": "nobody@mail.example",
     "run": "1",
     "finding": "0",
+    "effect": "0",
     "revision": "1",
 }
 """What stands for the parts of a path that are not fixed."""
