@@ -59,7 +59,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def forward(self, body: bytes) -> requests.Response:
         faulty: Faulty = self.server.faulty
-        headers = {name: value for name, value in self.headers.items() if name.lower() not in ("host", "connection")}
+        headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
         return requests.request(self.command, faulty.target + self.path, data=body, headers=headers, timeout=20)
 
     def give(self, answer: requests.Response, *, cut: int = 0) -> None:
