@@ -239,8 +239,11 @@ def lost_grant(grant: Grant, now_at: Mapping[str, Member]) -> tuple[GrantState, 
     return GrantState.ENDED, "email-changed"
 
 
-def reasons_against(dependent: Dependent | None, before: Grant | None, now_at: Mapping[str, Member]) -> tuple[str, ...]:
-    """Everything that the rules say against this contact on this chart, not only the headline."""
+def reasons_against(
+    dependent: Dependent | None, before: Grant | None, now_at: Mapping[str, Member], shut: Mapping[str, str]
+) -> tuple[str, ...]:
+    """All that is said against this contact on this chart, not only the headline; by the chart's own record too."""
     member = dependent.member if dependent else now_at.get(before.contact) if before else None
     chart = dependent.patient if dependent else before.patient if before else ""
-    return member.outcome.reasons if member is not None and member.contact.patient == chart else ()
+    said = member.outcome.reasons if member is not None and member.contact.patient == chart else ()
+    return (*said, shut[chart]) if chart in shut else said

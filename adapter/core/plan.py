@@ -44,6 +44,7 @@ BY_STATE = {
 }
 _BRAKES = {ActionKind.QUEUE_WELCOME: Brake.WELCOME, ActionKind.MOVE_ACCOUNT: Brake.ADDRESS_CHANGE}
 NOT_MERGED: Mapping[str, GrantState] = MappingProxyType({})
+NOT_SHUT: Mapping[str, str] = MappingProxyType({})
 _WAITING = frozenset({EffectState.QUEUED, EffectState.HELD})
 
 
@@ -87,15 +88,17 @@ def plan_account(
     only_restrict: bool = False,
     brakes: Collection[Brake] = (),
     merged: Mapping[str, GrantState] = NOT_MERGED,
+    shut: Mapping[str, str] = NOT_SHUT,
 ) -> list[Action]:
     """What makes ``current`` equal to ``decision``; empty when it already is.
 
     ``contacts_now`` has, by reference, the contacts that the account's existing grants rest on, wherever they are now.
     ``hold_welcome`` holds Welcome emails for a human's release. With ``only_restrict`` (an incomplete read) nothing is
-    opened or widened; explicit evidence against access still acts. What a brake in ``brakes`` holds is left out.
-    ``merged`` has the charts that were merged into others, with the state to which a grant on them goes.
+    opened or widened; explicit evidence against access still acts. What a brake in ``brakes`` holds is left out,
+    but not what a chart's own record states: ``shut`` has the reason for which it closes the chart. ``merged``
+    has the charts that were merged into others, with the state to which a grant on them goes.
     """
-    planner = _Planner(decision, current, only_restrict, brakes, merged)
+    planner = _Planner(decision, current, only_restrict, brakes, merged, shut)
     grants = dict(current.grants) if current else {}
     for action in planner.grants(contacts_now):
         planner.actions.append(action)
@@ -150,12 +153,14 @@ class _Planner:
         only_restrict: bool,
         brakes: Collection[Brake],
         merged: Mapping[str, GrantState],
+        shut: Mapping[str, str],
     ) -> None:
         self.decision = decision
         self.current = current
         self.only_restrict = only_restrict
         self.brakes = brakes
         self.merged = merged
+        self.shut = shut
         self.held = False
         """Whether a brake has held a change of a grant."""
         self.actions: list[Action] = []
@@ -174,7 +179,7 @@ class _Planner:
             if self.only_restrict and (before is None or not narrows(before, after)):
                 continue
             if self.brakes:
-                reasons = reasons_against(dependent, before, contacts_now)
+                reasons = reasons_against(dependent, before, contacts_now, self.shut)
                 unbraked, after = after, restrained(before, after, self.brakes, reasons)
                 self.held = self.held or unbraked is not after
                 if after is None or (before is not None and same(before, after)):

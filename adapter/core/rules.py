@@ -96,6 +96,15 @@ def has_ended(contact: Contact, now: datetime) -> bool:
     return not contact.active or bool(contact.end and ends_at(contact.end, now) <= now)
 
 
+def shut_because(patient: Patient) -> str:
+    """The reason code for which the chart's own record closes it to everybody; empty when it does not."""
+    if not patient.active:
+        return "patient-inactive"
+    if patient.replaced_by:
+        return "patient-merged"
+    return "patient-deceased" if patient.deceased else ""
+
+
 Answer = tuple[str, str] | None
 
 

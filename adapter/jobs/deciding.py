@@ -140,6 +140,10 @@ class Decider:
         known |= {key: _moved(*moved[key]) for key in keys if key in moved}
         resting_on = sorted(_contacts_of(known.values()))
         answers = self._answers([address_scope(key) for key in keys])
+        shut: dict[str, str] = {}
+        if self.terms.brakes:
+            charts = sorted({chart for account in known.values() for chart in account.grants})
+            shut = facts.shut_charts(self.connection, self.practice, charts)
         return Addresses(
             [
                 StoredAddress(
@@ -151,6 +155,7 @@ class Decider:
                     self._revoked.get(key, []),
                     waits(known.get(key), self._merges),
                     replaced(known.get(key), self._merges, self._ending),
+                    {chart: shut[chart] for chart in known[key].grants if chart in shut} if key in known else {},
                 )
                 for key in keys
             ],

@@ -134,6 +134,7 @@ def plan_accounts(
             only_restrict=terms.only_restrict,
             brakes=tuple(Brake) if address.halted else terms.brakes,
             merged=address.merged,
+            shut=address.shut,
         )
     counts = Counter(str(action.action) for action in actions)
     rows = opened(actions, terms.writer) if terms.first and terms.writer else None

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from adapter.core.accounts import Member
 from adapter.core.decide import Outcome
 from adapter.core.facts import Contact, Patient
+from adapter.core.rules import shut_because
 from adapter.store import tables as t
 from adapter.store.sql import among, batches, update_rows
 from adapter.store.stored import (
@@ -30,6 +31,10 @@ class Chart:
     patient: Patient | None
     contacts: tuple[Contact, ...]
     outcomes: dict[str, Outcome]
+
+
+GONE = "gone"
+"""Instead of the hash of a chart that the EHR has confirmed gone."""
 
 
 def unseen(connection: sa.Connection, practice: str, run: int, charts: Sequence[str] | None = None) -> list[str]:
@@ -59,7 +64,7 @@ def remove(connection: sa.Connection, practice: str, run: int, refs: Sequence[st
         known = connection.scalar(sa.select(t.patient.c.facts).where(one))
         if known is not None:
             inactive = encode(msgspec.structs.replace(decode_patient(known), active=False)).decode()
-            values = {"facts": inactive, "hash": "gone", "updated": None, "changed_run": run, "seen_run": run}
+            values = {"facts": inactive, "hash": GONE, "updated": None, "changed_run": run, "seen_run": run}
             connection.execute(sa.update(t.patient).where(one).values(values))
 
 
@@ -211,6 +216,16 @@ def known_patients(connection: sa.Connection, practice: str, refs: Sequence[str]
             )
         )
     return known
+
+
+def shut_charts(connection: sa.Connection, practice: str, refs: Sequence[str]) -> dict[str, str]:
+    """Those of these charts that their own record closes, and for which reason. One that is gone says nothing."""
+    found: dict[str, str] = {}
+    for batch in batches(refs):
+        here = sa.and_(t.patient.c.practice == practice, t.patient.c.ref.in_(batch), t.patient.c.hash != GONE)
+        patients = map(decode_patient, connection.scalars(sa.select(t.patient.c.facts).where(here)))
+        found |= {patient.ref: code for patient in patients if (code := shut_because(patient))}
+    return found
 
 
 def population(connection: sa.Connection, practice: str) -> int:

@@ -57,3 +57,5 @@ class StoredAddress(msgspec.Struct, gc=False, array_like=True):
     """Charts that do not open for it before a human has looked at a merge, with the reason code."""
     merged: dict[str, GrantState] = {}
     """Charts that were merged into others, with the state its grants on them go to."""
+    shut: dict[str, str] = {}
+    """While a brake is on: its charts that their own record closes, and for which reason."""

@@ -184,3 +184,12 @@ def test_a_patient_who_died_is_not_left_open_by_a_brake_because_the_contact_is_d
     practice.change(practice.mother(9), implicitRules="https://ehr.example/other-rules")
     practice.sync(days=1)
     assert practice.states()["mother9"] == {"p9": "held record-unusable"}
+
+
+def test_a_merged_chart_is_not_left_open_by_a_brake_because_the_contact_is_gone(practice: SmallPractice) -> None:
+    lose(practice, 8)
+    practice.change("Patient/p1", link=[{"type": "replaced-by", "other": {"reference": "Patient/p12"}}])
+    practice.sync(days=1)
+    states = practice.states()
+    assert states["mother1"] == {"p1": "suspended contact-gone"}
+    assert states["mother2"] == {"p2": "active"}  # absence alone waits
