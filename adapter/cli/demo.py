@@ -25,7 +25,8 @@ def demo(
     ] = 60,
     port: Annotated[int, typer.Option(min=0, max=65535, help="The EHR's port; 0 takes a free one.", metavar="P")] = 0,
     portal: Annotated[
-        PortalKind, typer.Option(help="The parents' portal: embedded, SCIM (extra: sandbox), or by the HTTP contract.")
+        PortalKind,
+        typer.Option(help="The parents' portal: embedded, SCIM or FHIR (extra: sandbox), or by the HTTP contract."),
     ] = PortalKind.EMBEDDED,
     folder: Annotated[
         Path | None,

@@ -143,6 +143,9 @@ def _emails(row: Resource) -> set[str]:
 def _widget(demo: Demo) -> None:
     app, engine = demo.app, demo.app.engine
     heading(5, "The payment widget")
+    if not app.portals[PRACTICE].offers.home_page:
+        say("The practice is paid through InstaMed. This portal has no place for its widget, so nothing is published.")
+        return
     say("The practice is paid through InstaMed. Its widget is published to the portal's home page.")
     show_command("widgets publish")
     merchant = app.merchants[PRACTICE]

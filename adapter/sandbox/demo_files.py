@@ -79,6 +79,7 @@ base_url = "{base_url}"
 """
 _PROOFS = {
     PortalKind.SCIM: 'token_file = "var/portal.secret"',
+    PortalKind.FHIR: 'auth = "none"',
     PortalKind.HTTP: 'key_id = "adapter"\nsecret_file = "var/portal.secret"',
 }
 

@@ -12,10 +12,11 @@ class PortalKind(StrEnum):
 
     EMBEDDED = "embedded"
     SCIM = "scim"
+    FHIR = "fhir"
     HTTP = "http"
 
 
-TITLES = {PortalKind.SCIM: "SCIM 2.0", PortalKind.HTTP: "by the HTTP contract"}
+TITLES = {PortalKind.SCIM: "SCIM 2.0", PortalKind.FHIR: "FHIR R4", PortalKind.HTTP: "by the HTTP contract"}
 
 
 class RunningPortal(Protocol):
@@ -46,6 +47,11 @@ def running_portal(kind: PortalKind, clock: Callable[[], datetime]) -> Iterator[
 
         with SandboxPortal() as scim:
             yield scim
+    elif kind is PortalKind.FHIR:
+        from adapter.sandbox.fhir_portal import FhirSandboxPortal
+
+        with FhirSandboxPortal() as fhir:
+            yield fhir
     else:
         from adapter.sandbox.http_portal import HttpSandboxPortal
 
