@@ -44,8 +44,11 @@ class Site:
 
 
 @contextmanager
-def site(folder: Path, *, families: int = 20, released: bool = True) -> Iterator[Site]:
-    """Runs everything until the block ends: the first sync is done, and unless ``released`` says no, mail has left."""
+def site(folder: Path, *, families: int = 20, released: bool = True, behind: bool = False) -> Iterator[Site]:
+    """Runs everything until the block ends: the first sync is done, and unless ``released`` says no, mail has left.
+
+    With ``behind`` its clock stays half an hour behind, and can be moved on.
+    """
     word = secrets.token_urlsafe(16)
     with running_demo(folder, families=families) as demo:
         app = demo.app
@@ -53,7 +56,8 @@ def site(folder: Path, *, families: int = 20, released: bool = True) -> Iterator
         if released:
             release(app.engine, app.practices, report["run"], actor="person:test", now=demo.clock())
             deliver_all(app)
-        demo.clock.catch_up()
+        if not behind:
+            demo.clock.catch_up()
         service = Service(lambda practice, job: _soon(demo, practice, job), Board().now, word)
         with WebServer(make_app(app, service), app.settings.web) as server:
             yield Site(demo, server.address, word)

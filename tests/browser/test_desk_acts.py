@@ -1,8 +1,20 @@
 """What an administrator does on the desk: suspend and lift, write the payment page, follow a changed address."""
 
-from playwright.sync_api import Page, expect
+from collections.abc import Iterator
+from datetime import timedelta
 
-from tests.browser.site import ADMIN, Site
+import pytest
+import sqlalchemy as sa
+from playwright.sync_api import Browser, Page, expect
+
+from adapter.jobs.run import Request
+from adapter.jobs.sync import sync
+from adapter.jobs.work import deliver_all, run_job
+from adapter.sandbox.demo_files import PRACTICE
+from adapter.schedule_files import JobName
+from adapter.store import tables as t
+from adapter.store.engine import read
+from tests.browser.site import ADMIN, Site, site
 from tests.browser.tour import find
 
 BANK = "https://pay.first-bank.example/main-street"
@@ -72,3 +84,94 @@ def test_the_payment_page_can_be_written_without_javascript(running: Site, page:
     plain.get_by_role("button", name="Publish exactly this").click()
     expect(plain.get_by_role("table").last).to_contain_text("Pay us")
     context.close()
+
+
+@pytest.fixture(scope="module")
+def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A practice whose clock can be moved on."""
+    with site(tmp_path_factory.mktemp("behind") / "demo", behind=True) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def slow(behind: Site, chromium: Browser) -> Page:
+    """A page of it."""
+    return behind.enter(chromium)
+
+
+def test_a_published_page_is_pending_and_live_a_quarter_of_an_hour_later(behind: Site, slow: Page) -> None:
+    page = slow
+    page.goto(f"{ADMIN}/widgets/edit")
+    page.get_by_label("Vendor").select_option("url")
+    page.get_by_label("Link").fill(BANK)
+    page.get_by_label("Billing warning").select_option("warning")
+    page.get_by_label("Its text", exact=True).fill("Our bank has moved.")
+    expect(page.locator("#preview figure[lang=en]")).to_contain_text("Our bank has moved.")
+    page.get_by_role("button", name="Publish exactly this").click()
+    expect(page.get_by_text("Portals usually show a change").first).to_be_visible()
+    deliver_all(behind.demo.app)
+    now = "section[aria-labelledby=now] table"
+    page.reload()
+    expect(page.locator(now)).to_contain_text("pending")
+    for _ in range(2):
+        behind.demo.clock.forward(timedelta(minutes=9))  # somebody looks now and then, or the session would end
+        page.reload()
+    run_job(behind.demo.app, PRACTICE, JobName.WIDGETS)
+    page.reload()
+    expect(page.locator(now)).to_contain_text("live")
+    expect(page.locator(now)).not_to_contain_text("pending")
+
+
+def test_after_an_address_was_changed_the_welcome_email_goes_there_and_can_be_sent_again(
+    running: Site, page: Page
+) -> None:
+    account, contact = with_one_chart(running)
+    running.demo.ehr.change_email(contact, "new.address@mail.example")
+    page.goto(f"{ADMIN}/accounts/{account}")
+    page.get_by_role("button", name="Sync this family now").click()
+    expect(page.locator(".verdict")).to_contain_text("was sent to new.address@mail.example", timeout=10_000)
+    before = len(running.demo.mailbox.messages)
+    page.get_by_role("link", name="Register: send the email again").click()
+    expect(page.get_by_text("new.address@mail.example", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Send it to this address").click()
+    expect(page.get_by_text("queued and leaves within a minute")).to_be_visible()
+    for _ in range(50):
+        if len(running.demo.mailbox.messages) > before:
+            break
+        page.wait_for_timeout(200)
+    assert running.demo.mailbox.messages[-1].recipients == ("new.address@mail.example",)
+
+
+def test_what_a_brake_holds_is_released_as_it_was_shown(behind: Site, slow: Page) -> None:
+    app, demo = behind.demo.app, behind.demo
+    with read(app.engine) as connection:
+        open_ones = sa.select(t.grant.c.contact).where(t.grant.c.state == "active").order_by(t.grant.c.contact)
+        for contact in connection.scalars(open_ones).all()[:12]:
+            demo.ehr.change_email(contact, None)
+    sync(app.engine, app.practices[PRACTICE], Request(full=True), clock=demo.clock, progress=lambda *_: None)
+    page = slow
+    page.goto(f"{ADMIN}/plans")
+    held = page.locator(".families li").count()
+    assert held
+    page.get_by_role("button", name="Release exactly this plan").click()
+    expect(page.get_by_text("Nothing is held.")).to_be_visible()
+    closed = sa.select(sa.func.count()).where(t.grant.c.reason == "email-missing", t.grant.c.state == "suspended")
+    with read(app.engine) as connection:
+        assert connection.scalar(closed)
+
+
+def with_one_chart(running: Site) -> tuple[str, str]:
+    """An account that was invited and opens one chart, and the Family Contact that opens it."""
+    grant, account = t.grant, t.account
+    query = (
+        sa.select(account.c.id, sa.func.min(grant.c.contact))
+        .join(grant, grant.c.account_id == account.c.id)
+        .where(account.c.status == "invited", sa.not_(grant.c.is_self))
+        .group_by(account.c.id)
+        .having(sa.func.count() == 1)
+        .order_by(account.c.email_key)
+    )
+    with read(running.demo.app.engine) as connection:
+        one = connection.execute(query).first()
+    assert one is not None
+    return one[0], one[1]
