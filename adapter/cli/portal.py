@@ -144,6 +144,16 @@ def contract() -> int:
 
 
 @group.command()
+def schema() -> int:
+    """Print what a SCIM portal has to know: the extension of User and the home page, as Schemas and ResourceTypes."""
+    import sys
+    from importlib.resources import files
+
+    sys.stdout.write((files("adapter.portal.scim") / "schema.json").read_text(encoding="utf-8"))
+    return DONE
+
+
+@group.command()
 def adopt(
     context: typer.Context,
     practice: PracticeId = None,

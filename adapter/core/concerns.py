@@ -38,6 +38,13 @@ CONCERNS = (
         finding=Severity.WARNING,
     ),
     Reason(
+        "widget-no-place",
+        "the portal has no place for a payment widget",
+        "Ask the portal's maker for one (docs/portals.md), or put the link to the payment page into the portal by hand "
+        "and take [practice.merchant] out of config.toml.",
+        finding=Severity.INFO,
+    ),
+    Reason(
         RUN_SUSPICIOUS,
         "the last full read of the EHR was far smaller or faster than usual",
         "Check in the EHR that the adapter's account still sees every patient, then run `adapter sync --full`. If the "

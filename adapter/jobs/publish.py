@@ -143,6 +143,9 @@ def watch(
     """
     with read(engine) as connection:
         organizations = sorted(desired.keys() | widgets.newest(connection, practice).keys())
+    if not portal.offers.home_page:
+        _tell_no_place(engine, practice, desired, organizations, now())
+        return ()
     homes = {organization: portal.get_home(organization) for organization in organizations}
     at = now()
     done: list[WidgetAction] = []
@@ -156,6 +159,21 @@ def watch(
             findings.settle(connection, practice, [_scope(organization)], found, at)
             done += actions
     return tuple(done)
+
+
+def _tell_no_place(
+    engine: sa.Engine, practice: str, desired: Pages, organizations: Sequence[str], now: datetime
+) -> None:
+    """One finding, as long as the settings ask for a widget: nothing that is published could ever show."""
+    reason = REASONS["widget-no-place"]
+    asked = any(widget is not None for widget in desired.values())
+    message = "The practice's payment widget is not published: this portal has no place for it."
+    finding = Finding(
+        code=reason.code, message=message, remedy=reason.remedy, severity=reason.finding, scope=_scope(OWN)
+    )
+    with turn(engine, practice) as connection:
+        scopes = [_scope(one) for one in {OWN, *organizations}]
+        findings.settle(connection, practice, scopes, [finding] if asked else [], now)
 
 
 def _apply(

@@ -13,7 +13,7 @@ from adapter.errors import FatalError, RetriableError
 from adapter.jobs.pages import history, status
 from adapter.jobs.publish import plan_back, plan_publish, publish, rollback, watch
 from adapter.mail.folder import FolderMailer
-from adapter.portal import HomePage
+from adapter.portal import HomePage, Offers
 from adapter.store import widgets
 from adapter.store.engine import begin
 from tests.acceptance.delivery import Outbound, PickyPortal
@@ -143,6 +143,22 @@ def test_a_widget_that_does_not_show_is_a_finding_until_it_does(outbound: Outbou
     assert outbound.findings() == ["widget-late"]
     outbound.later(minutes=60)
     assert look(outbound, OURS) is WidgetState.LIVE
+    assert outbound.findings() == []
+
+
+class NoPlace(PickyPortal):
+    """A portal that is only about accounts."""
+
+    offers = Offers(registration=True)
+
+
+def test_a_portal_without_a_place_for_the_widget_is_told_once_and_nothing_is_queued(outbound: Outbound) -> None:
+    outbound.portal = NoPlace(outbound.engine, practice=PRACTICE, now=outbound.now)
+    for _ in range(2):
+        assert look(outbound, OURS) is None
+        assert outbound.findings() == ["widget-no-place"]
+        outbound.later(minutes=120)
+    look(outbound, None)
     assert outbound.findings() == []
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from scim2_client.engines.wsgi import WSGISCIMClient
+from scim2_models import ResourceType, Schema
 from scim2_tester import Status, check_server
 
 from adapter.cli.story import tell_story
@@ -17,7 +18,7 @@ from adapter.jobs.work import read_back
 from adapter.portal.scim.records import EXTENSION
 from adapter.sandbox.demo import Demo, running_demo
 from adapter.sandbox.demo_files import PRACTICE
-from adapter.sandbox.portal import SandboxPortal
+from adapter.sandbox.portal import HomePage, PortalUser, SandboxPortal
 from adapter.sandbox.portals import PortalKind
 from tests.acceptance.adapter_cli import ROOT, in_process
 from tests.acceptance.test_demo import surroundings
@@ -106,6 +107,27 @@ def test_the_sandboxs_portal_is_a_scim_server(extension: bool, tags: set[str] | 
         results = check_server(client, include_tags=tags)
     assert [result for result in results if result.status not in (Status.SUCCESS, Status.SKIPPED)] == []
     assert len(results) > least
+
+
+def test_the_printed_schema_is_the_one_that_the_sandbox_takes() -> None:
+    printed = in_process(["portal", "schema"]).document
+    models: list[Any] = [PortalUser, HomePage]
+    for shown, model in zip(printed["Schemas"], models, strict=True):
+        schema = Schema.model_validate(shown)
+        assert [without_words(one) for one in shown["attributes"]] == [
+            without_words(one) for one in model.to_schema().model_dump()["attributes"]
+        ]
+        assert schema.id == model.to_schema().id
+        assert all(one.description for one in schema.attributes or ())
+    types = [ResourceType.model_validate(one) for one in printed["ResourceTypes"]]
+    assert [one.endpoint for one in types] == ["/Users", "/HomePages"]
+    assert (types[0].schema_extensions or [])[0].schema_ == EXTENSION
+
+
+def without_words(attribute: dict[str, Any]) -> dict[str, Any]:
+    plain = {key: value for key, value in attribute.items() if key != "description"}
+    inner = plain.get("subAttributes")
+    return plain | {"subAttributes": [without_words(one) for one in inner]} if inner else plain
 
 
 def test_without_the_extra_the_demo_says_what_to_install(tmp_path: Path) -> None:
