@@ -11,7 +11,7 @@ from adapter.cli.base import DONE, FAILED, app, load, tell
 @app.command(name="run", rich_help_panel="Every day")
 def run(context: typer.Context) -> int:
     """Run the service: sync, deliver and look after the widget on schedule until stopped (Ctrl-C or SIGTERM)."""
-    from adapter.jobs.board import Board
+    from adapter.jobs.board import FOLDER, Board
     from adapter.jobs.nudges import NudgeWatch
     from adapter.jobs.schedule import JobScheduler, next_times
     from adapter.jobs.work import run_job
@@ -23,7 +23,7 @@ def run(context: typer.Context) -> int:
     built = load(context)
     configure_logs(practices=list(built.practices), console=sys.stderr.isatty(), level="info")
     assert built.portals is not None and built.key  # opened before the first job is due, so that faults show now
-    board = Board()
+    board = Board(built.settings.store.key_file.parent / FOLDER)
     scheduler = JobScheduler(built.scheduled, lambda practice, job: run_job(built, practice, job, board.of(practice)))
     pushed = [practice.id for practice in built.settings.practice if practice.push]
     with ExitStack() as stack:

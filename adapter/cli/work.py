@@ -40,6 +40,7 @@ def sync(
 ) -> int:
     """Read the EHR, decide who may see whose chart, and bring the accounts up to date."""
     from adapter.bootstrap import actor
+    from adapter.jobs.board import FOLDER, Board, both
     from adapter.jobs.run import Request
     from adapter.jobs.sync import sync as run_sync
 
@@ -47,10 +48,12 @@ def sync(
         tell(f'--person takes Patient/ID or RelatedPerson/ID, not "{person}".')
         return USAGE
     built = load(context)
+    board = Board(built.settings.store.key_file.parent / FOLDER)
     reports = []
     for name in chosen(built, practice):
         request = Request(full=full, person=person, trust_clock=trust_clock, actor=actor())
-        with progress_bar(name) as progress:
+        with progress_bar(name) as bar:
+            progress = both(bar, board.of(name))
             reports.append(run_sync(built.engine, built.practices[name], request, clock=built.clock, progress=progress))
         if trust_clock:
             built.portals[name].trust_clock(built.clock())

@@ -36,7 +36,7 @@ def make_routers(app: App, pages: Pages, service: Service) -> list[APIRouter]:
         oidc.make_router(app, pages),
         practices.make_router(app, pages),
         glass.make_router(app, pages),
-        today.make_router(app, pages),
+        today.make_router(app, pages, service.progress),
         finding.make_router(app, pages),
         person.make_router(app, pages, service.ask),
         findings.make_router(app, pages, service.ask),
