@@ -85,6 +85,8 @@ def show_run(report: dict[str, Any]) -> None:
             f"adapter release {report['run']}",
             markup=False,
         )
+    if held.get("closed_at_once"):
+        out.print("More was closed than is ordinary. Ask whether that is right: adapter findings", style="yellow")
     if any(name.startswith("brake_") for name in held):
         out.print("More than is ordinary, so it waits for you: adapter held", style="yellow", markup=False)
     if report["findings"]:

@@ -2,6 +2,8 @@
 
 from adapter.core.reason import Reason, Severity
 
+MANY_CLOSED = "many-closed"
+"""Why a run that did all it should is looked at all the same: so much was closed at once that the EHR may be wrong."""
 RUN_SUSPICIOUS = "run-suspicious"
 """Why a run that ended well is looked at all the same."""
 
@@ -29,6 +31,13 @@ CONCERNS = (
         "source-problem",
         "part of the EHR's data could not be read",
         "Correct the export at the place that is named, then sync again.",
+        finding=Severity.ERROR,
+    ),
+    Reason(
+        MANY_CLOSED,
+        "the EHR itself says of far more charts than is ordinary that they must be closed, so they were suspended",
+        "Ask at the practice whether that is right. If not, put it right in the EHR and sync again; what is then to be "
+        "opened waits for a release (adapter held). If it is right, dismiss this.",
         finding=Severity.ERROR,
     ),
     Reason(

@@ -24,6 +24,7 @@ _PARENTS = frozenset({Role.MOTHER, Role.FATHER})
 _NOT_CURRENT = frozenset(
     {
         "patient-inactive",
+        "patient-gone",
         "patient-merged",
         "patient-deceased",
         "contact-inactive",

@@ -53,6 +53,8 @@ class Patient(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     ref: str
     source: str
     active: bool = True
+    gone: bool = False
+    """The EHR answered that it has no such chart: that is absence, and nothing that a chart states."""
     deceased: bool = False
     replaced_by: tuple[str, ...] = ()
     links: tuple[str, ...] = ()

@@ -92,6 +92,13 @@ _ALL = (
         GrantState.SUSPENDED,
     ),
     Reason(
+        "patient-gone",
+        "the chart is no longer in the EHR",
+        "If the child is still a patient, check that the EHR's address is the right practice's, then sync again.",
+        None,
+        GrantState.SUSPENDED,
+    ),
+    Reason(
         "patient-inactive",
         "the chart is inactive",
         "Activate the chart if the child is still a patient.",

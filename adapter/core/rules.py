@@ -125,6 +125,8 @@ def _patient_reference(case: Case) -> Answer:
 
 
 def _patient_active(case: Case) -> Answer:
+    if case.patient is not None and case.patient.gone:
+        return "patient-gone", "The chart is no longer in the EHR."
     if case.patient is not None and not case.patient.active:
         return "patient-inactive", "The chart is inactive."
     return None

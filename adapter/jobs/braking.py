@@ -10,9 +10,10 @@ import msgspec
 import sqlalchemy as sa
 
 from adapter.core.brakes import Brake, Seen, Trip, cause, enough, least, trip
+from adapter.core.concerns import MANY_CLOSED
 from adapter.core.findings import Finding
 from adapter.core.plan import Action, ActionKind
-from adapter.core.reasons import BRAKE_ON, Severity
+from adapter.core.reasons import BRAKE_ON, REASONS, Severity
 from adapter.jobs.deciders import Here
 from adapter.jobs.deciding import Decider
 from adapter.jobs.decisions import Terms
@@ -195,6 +196,29 @@ def tell(connection: sa.Connection, practice: str, ended: Iterable[int], now: da
     scopes = [_scope(run) for run in ended] + [finding.scope for finding in found]
     if scopes:
         findings.settle(connection, practice, scopes, found, now)
+
+
+def tell_of_many(connection: sa.Connection, run: Run, tripped: list[Trip], said: str, plan: HeldPlan | None) -> int:
+    """Makes a finding where so much was closed by what the charts state that the EHR may be wrong, and nothing waits.
+
+    Nothing else would tell anybody: there is nothing to release. It stays for a week, or until somebody dismisses it.
+    Returns how many changes that were.
+    """
+    closed = [one for one in tripped if one.brake is Brake.REVOCATION and plan is None]
+    if closed:
+        found = Finding(
+            code=MANY_CLOSED,
+            message=said,
+            remedy=REASONS[MANY_CLOSED].remedy,
+            scope=MANY_CLOSED,
+            severity=REASONS[MANY_CLOSED].finding,
+        )
+        findings.settle(connection, run.practice.id, [MANY_CLOSED], [found], run.now)
+        return closed[0].number
+    old = findings.open_in(connection, run.practice.id, MANY_CLOSED, MANY_CLOSED)
+    if old and old[0]["since"] + WEEK < run.now:
+        findings.settle(connection, run.practice.id, [MANY_CLOSED], [], run.now)
+    return 0
 
 
 def _scope(run: int) -> str:

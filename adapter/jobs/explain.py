@@ -2,20 +2,23 @@
 
 from collections.abc import Sequence
 
+import msgspec
 import sqlalchemy as sa
 
 from adapter.core.accounts import AccountDecision, Member, decide_account
 from adapter.core.chain import mapped_steps, moment
+from adapter.core.chart_merges import MERGE_HELD, MERGE_WAITING, UNMERGE_WAITING, MergeState, waits, withhold
 from adapter.core.decide import Step, decide_chart, steps_of
 from adapter.core.email import email_key
 from adapter.core.explain import Explanation, Row, WelcomeView, explain_address, explain_chart, explain_contact
 from adapter.core.findings import address_scope, chart_scope
 from adapter.core.reasons import BRAKE_ON, REASONS, SUSPENDED
 from adapter.core.revoked import withdraw
-from adapter.core.state import Account, EffectState
+from adapter.core.state import Account, EffectState, GrantState
 from adapter.jobs.chain import chain_of, expressions
+from adapter.jobs.chart_merges import names_of, say
 from adapter.jobs.practice import Clock, Practice
-from adapter.store import accounts, decisions, facts, held, revocations
+from adapter.store import accounts, chart_merges, decisions, facts, held, revocations
 from adapter.store import tables as t
 from adapter.store.engine import read
 
@@ -52,6 +55,7 @@ class _Explainer:
         self.connection = connection
         self.practice = practice
         self.now = clock().astimezone(practice.zone)
+        self.merges = chart_merges.load(connection, practice.id)
 
     def address(self, who: str, key: str) -> Explanation:
         account = accounts.by_email(self.connection, self.practice.id, [key]).get(key)
@@ -61,6 +65,7 @@ class _Explainer:
         decision = self._decided(key, mine) if mine else None
         chain = chain_of(self.connection, self.practice.id, key, mine, account)
         answer = explain_address(who, mine, decision, account, self._welcome(account), self.now, chain)
+        answer = self._merged(answer, who, account)
         return self._by_hand(self._held(answer, who, key), who, key)
 
     def _by_hand(self, answer: Explanation, who: str, key: str) -> Explanation:
@@ -73,6 +78,22 @@ class _Explainer:
         verdict = because if answer.reason == SUSPENDED else f"{because} {answer.verdict}"
         step = Step("suspension", SUSPENDED, because, f"revocation/{row['id']}")
         return Explanation(who, verdict, SUSPENDED, REASONS[SUSPENDED].remedy, (step, *answer.steps))
+
+    def _merged(self, answer: Explanation, who: str, account: Account | None) -> Explanation:
+        """The same, where a merge of charts waits for a human: that comes first."""
+        mine = [one for one in self.merges if account and one.source in account.grants]
+        waiting = [one for one in mine if one.state not in (None, MergeState.DONE)]
+        if not waiting or (account and any(one.state is GrantState.ACTIVE for one in account.grants.values())):
+            names = names_of(self.connection, self.practice.id, mine)
+            steps = [Step("merge", str(one.state), say(one, names), one.source) for one in mine if one.state]
+            return msgspec.structs.replace(answer, steps=(*steps, *answer.steps))
+        names = names_of(self.connection, self.practice.id, waiting)
+        steps = [Step("merge", str(one.state), say(one, names), one.source) for one in waiting]
+        code = {MergeState.HELD: MERGE_HELD, MergeState.TAKEN_BACK: UNMERGE_WAITING}.get(
+            waiting[0].state or MergeState.PENDING, MERGE_WAITING
+        )
+        verdict = f"{steps[0].because} {answer.verdict}"
+        return Explanation(who, verdict, code, REASONS[code].remedy, (*steps, *answer.steps))
 
     def _held(self, answer: Explanation, who: str, key: str) -> Explanation:
         """The same, where a brake holds something for this address: that comes first."""
@@ -123,7 +144,9 @@ class _Explainer:
         scope = address_scope(key)
         answers = decisions.in_force(self.connection, self.practice.id, [scope]).get(scope, [])
         decision = decide_account(key, [row.member for row in rows], [one for one in answers if one.on(self.now)])
-        return withdraw(decision, revocations.in_force(self.connection, self.practice.id).get(key, []))
+        decision = withdraw(decision, revocations.in_force(self.connection, self.practice.id).get(key, []))
+        account = accounts.by_email(self.connection, self.practice.id, [key]).get(key)
+        return withhold(decision, account, waits(account, self.merges))
 
     def _rows(self, charts: Sequence[str]) -> list[Row]:
         """Every contact on these charts, decided now."""

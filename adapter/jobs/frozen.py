@@ -16,7 +16,7 @@ from adapter.jobs.gather import Gathered
 from adapter.jobs.held import names
 from adapter.jobs.practice import Clock, Practice
 from adapter.jobs.run import Request, Run, close_run, open_run
-from adapter.jobs.stale import RULES, TIME, Stale, essence
+from adapter.jobs.stale import BESIDE, RULES, TIME, Stale, essence
 from adapter.jobs.steps import Planned, apply, decide
 from adapter.jobs.sync import plan
 from adapter.store import basis, carried, facts, leases
@@ -128,7 +128,8 @@ def apply_frozen(
     clock: Clock,
     progress: Progress,
 ) -> Applied:
-    """Does exactly what the plan says, in one transaction, or nothing. The EHR is not asked again.
+    """Does exactly what the plan says, in one transaction, or nothing. The EHR is not asked again, but for its
+    Consents where they say who may decide.
 
     Raises FatalError when the plan is of a practice that is not configured, RetriableError when a run is under way.
     """
@@ -136,8 +137,10 @@ def apply_frozen(
     if practice is None:
         raise FatalError(f'The plan is of the practice "{frozen.practice}", which is not in the configuration.')
     now = clock().astimezone(practice.zone)
-    if practice.rules_hash != frozen.rules or _beside_moved(practice, frozen, now):
+    if practice.rules_hash != frozen.rules:
         return Applied(None, (RULES,))
+    if _beside_moved(practice, frozen, now):
+        return Applied(None, (BESIDE,))
     practice = replace(practice, rules_hash=frozen.rules_beside)
     try:
         with leases.lease(engine, f"run:{practice.id}", clock()), begin(engine) as connection:
@@ -201,7 +204,10 @@ def _different(connection: sa.Connection, planned: Planned, run: Run, frozen: Fr
 
 
 def _beside_moved(practice: Practice, frozen: Frozen, now: datetime) -> bool:
-    """Whether the file beside the records has changed. Consents are records of the EHR, which is not asked again."""
-    if practice.authority_file is None or practice.mapper.profile.consents is not None:
+    """Whether the file beside the records has changed, or a Consent, or one of them can no longer be read.
+
+    Consents are all that the EHR is asked for again: one that was withdrawn since takes away what the plan would open.
+    """
+    if practice.authority_file is None and practice.mapper.profile.consents is None:
         return False
     return practice.for_a_run(now).rules_hash != frozen.rules_beside

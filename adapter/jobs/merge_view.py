@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -53,9 +54,9 @@ class Merging:
     """Noted as the first of two people; somebody else has to let it go too."""
 
 
-def listing(engine: sa.Engine, practices: Sequence[str]) -> list[dict[str, object]]:
+def listing(engine: sa.Engine, practices: Sequence[str]) -> list[dict[str, Any]]:
     """Every merge that somebody had access to: what waits for a human first, then what is done."""
-    found: list[dict[str, object]] = []
+    found: list[dict[str, Any]] = []
     with read(engine) as connection:
         for practice in practices:
             merges = [one for one in chart_merges.load(connection, practice) if one.state is not None]
@@ -68,7 +69,7 @@ def _waits_first(merge: ChartMerge) -> tuple[bool, datetime]:
     return merge.state is MergeState.DONE, merge.since
 
 
-def _listed(practice: str, merge: ChartMerge, said: str) -> dict[str, object]:
+def _listed(practice: str, merge: ChartMerge, said: str) -> dict[str, Any]:
     return {
         "practice": practice,
         "source": merge.source,

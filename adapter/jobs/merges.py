@@ -21,7 +21,7 @@ from adapter.jobs.practice import Practice
 from adapter.jobs.stale import UNDECIDED, essence
 from adapter.store import accounts, audit, basis, chart_merges, facts, held, runs
 from adapter.store.apply import Applier
-from adapter.store.engine import begin
+from adapter.store.engine import begin, read
 from adapter.store.turns import take_turn
 
 LONGEST_REASON = 500
@@ -78,6 +78,15 @@ def merge(
             chart_merges.save(connection, practice.id, source, approved_by=actor, approved_hash=shown.hash)
             _note(connection, shown, "approve-merge", text, actor, now, None)
     return shown
+
+
+def look_at_merge(engine: sa.Engine, practice: Practice, chart: str, *, now: datetime) -> Merging:
+    """What letting the merge of this chart (its id) go would do, or giving it back. Raises like ``merge``."""
+    source = f"Patient/{chart}"
+    with read(engine) as connection:
+        known = {one.source: one.state for one in chart_merges.load(connection, practice.id)}
+    unmerge = known.get(source) is MergeState.TAKEN_BACK
+    return merge(engine, practice, source, None, unmerge=unmerge, actor="", now=now, apply=False)
 
 
 def _approved(connection: sa.Connection, shown: Merging, actor: str) -> bool:

@@ -9,11 +9,12 @@ import sqlalchemy as sa
 from adapter.core.accounts import Member, decide_account
 from adapter.core.decide import decide_chart
 from adapter.core.facts import Authority, Contact, Role
+from adapter.core.findings import address_scope, chart_scope
 from adapter.core.revoked import withdraw
 from adapter.core.state import Account, Grant, GrantState
 from adapter.core.until import WIDTH, earlier
 from adapter.jobs.practice import Practice
-from adapter.store import facts, revocations
+from adapter.store import decisions, facts, revocations
 
 
 def may_reopen(
@@ -27,26 +28,30 @@ def may_reopen(
     """By chart: the grant as it may be now, never wider than before; or the reason code that speaks against it.
 
     What a contact no longer says (its Authority, its Role, its address, the contact itself) is taken as the grant had
-    it: that something is missing is no evidence. Whatever the charts do say counts: ``key`` is the address.
+    it: that something is missing is no evidence. Whatever the charts do say counts, and whatever humans have answered
+    since: ``key`` is the address.
     """
     lost = {grant.contact: grant for grant in grants}
     here = facts.members_of(connection, practice.id, [key])[key]
     charts = {member.contact.patient for member in here} | {grant.patient for grant in grants}
     members = [member for member in here if not member.contact.patient]
+    scopes = [address_scope(key), *map(chart_scope, sorted(charts - {""}))]
+    answers = decisions.in_force(connection, practice.id, scopes)
     for chart in facts.load_charts(connection, practice.id, sorted(charts - {""})):
         contacts = {contact.ref: contact for contact in chart.contacts}
         for grant in grants:
             if grant.patient == chart.ref:
                 contacts[grant.contact] = _filled(contacts.get(grant.contact), grant, account, key)
         everybody = tuple(contacts.values())
-        decision = decide_chart(chart.patient, everybody, practice.policy, now)
+        decision = decide_chart(chart.patient, everybody, practice.policy, now, answers.get(chart_scope(chart.ref), []))
         members += [
             Member(contact, decision.outcomes[contact.ref])
             for contact in everybody
             if contact.email_key == key or contact.ref in lost
         ]
     revoked = revocations.in_force(connection, practice.id).get(key, [])
-    dependents = withdraw(decide_account(key, members), revoked).dependents if members else {}
+    said = [one for one in answers.get(address_scope(key), []) if one.on(now)]
+    dependents = withdraw(decide_account(key, members, said), revoked).dependents if members else {}
     found: dict[str, Grant | str] = {}
     for grant in grants:
         dependent = dependents.get(grant.patient)

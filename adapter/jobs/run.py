@@ -51,6 +51,8 @@ class Run:
     """By which it decides: the clock's time, or that of an earlier run where the clock has gone back a little."""
     state: runs.PracticeState
     full: bool
+    closed_at_once: int = 0
+    """So many charts were closed by what they state, and that is more than is ordinary."""
     gathered: Gathered = field(default_factory=lambda: Gathered(ReadResult(full=False)))
 
     @property
@@ -128,7 +130,8 @@ def _held(connection: sa.Connection, run: Run, spool: PlanSpool) -> Counter[str]
         t.effect.c.state == EffectState.HELD,
     )
     welcome = connection.scalar(sa.select(sa.func.count()).select_from(t.effect).where(waiting)) or 0
-    found = Counter({"welcome": welcome, "grants": spool.counts[ActionKind.HOLD_GRANT]})
+    grants = spool.counts[ActionKind.HOLD_GRANT]
+    found = Counter({"welcome": welcome, "grants": grants, "closed_at_once": run.closed_at_once})
     if held.any_waiting(connection, run.practice.id):
         for plan in held.waiting(connection, [run.practice.id]):
             found.update({f"brake_{name}": number for name, number in plan.by_brake().items()})

@@ -6,6 +6,7 @@ import msgspec
 
 from adapter.core.plan import Action
 from adapter.jobs.finding_answers import Decided
+from adapter.jobs.merge_view import Merging
 from adapter.jobs.undo import Undo
 
 
@@ -29,6 +30,12 @@ def action_shape(action: Action) -> dict[str, Any]:
     if action.new_key:
         shown |= {"new_account": action.new_key}
     return shown
+
+
+def merge_shape(shown: Merging) -> dict[str, Any]:
+    """What a merge does or did as ``adapter merge --json`` prints it."""
+    shape: dict[str, Any] = msgspec.to_builtins(shown)
+    return shape
 
 
 def decided_shape(done: Decided, answer: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from adapter.store import basis, facts, runs
 from adapter.store.held import HeldAccount, HeldPlan
 
 RULES = "the mapping or the policy"
+BESIDE = "what stands beside the records (the EHR's Consents, or the authority file)"
 TIME = "a day on which an age or a period decides otherwise, or somebody's answer"
 UNDECIDED = "what the last sync has read and not decided"
 

@@ -137,6 +137,7 @@ def apply(connection: sa.Connection, run: Run, planned: Planned, progress: Progr
     if planned.left_out:
         planned.held = braking.hold(connection, run, planned.terms, planned.tripped, planned.cause, planned.left_out)
     braking.tell(connection, run.practice.id, ended, run.now)
+    run.closed_at_once = braking.tell_of_many(connection, run, planned.tripped, planned.cause, planned.held)
     result = run.gathered.result
     if planned.cause:
         result.problems.append(planned.cause)

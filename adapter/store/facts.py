@@ -50,7 +50,7 @@ def unseen(connection: sa.Connection, practice: str, run: int, charts: Sequence[
 def remove(connection: sa.Connection, practice: str, run: int, refs: Sequence[str]) -> None:
     """Forgets records that the EHR has confirmed gone; their charts and accounts are decided again in ``run``.
 
-    A contact that is gone takes its claims with it; a chart that is gone stays as an inactive one.
+    A contact that is gone takes its claims with it; a chart that is gone stays, as one that is.
     """
     contacts = [ref for ref in refs if ref.startswith("RelatedPerson/")]
     for batch in batches(contacts):
@@ -63,7 +63,7 @@ def remove(connection: sa.Connection, practice: str, run: int, refs: Sequence[st
         one = sa.and_(t.patient.c.practice == practice, t.patient.c.ref == ref)
         known = connection.scalar(sa.select(t.patient.c.facts).where(one))
         if known is not None:
-            inactive = encode(msgspec.structs.replace(decode_patient(known), active=False)).decode()
+            inactive = encode(msgspec.structs.replace(decode_patient(known), active=False, gone=True)).decode()
             values = {"facts": inactive, "hash": GONE, "updated": None, "changed_run": run, "seen_run": run}
             connection.execute(sa.update(t.patient).where(one).values(values))
 

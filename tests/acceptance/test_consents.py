@@ -141,3 +141,16 @@ def test_a_nightly_review_reads_no_consents_and_changes_nothing_by_it(site: Adap
         app.engine, app.practices["main-street"], Request(review=True), clock=app.clock, progress=lambda *_: None
     )
     assert report["changes"] == {} and charts(site) == {MOTHER}
+
+
+def test_a_kept_plan_is_refused_when_a_consent_was_withdrawn_since(site: Adapter) -> None:
+    site.export([*FAMILY, consent("c1", "r-mother"), consent("c2", "r-father")])
+    plan = site.folder / "plan.json"
+    assert site.run("plan", "--out", str(plan), at=NOW).code == 0
+    site.export([*FAMILY, consent("c1", "r-mother"), consent("c2", "r-father", version=2, status="inactive")])
+    refused = site.run("apply", str(plan), at=NOW)
+    assert refused.code == 1 and "Consents" in refused.err
+    assert charts(site) == set()
+    site.export([*FAMILY, consent("c1", "r-mother"), consent("c2", "r-father")])
+    assert site.run("apply", str(plan), at=NOW).code == 3
+    assert charts(site) == {MOTHER, FATHER}

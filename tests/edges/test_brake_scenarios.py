@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from adapter.store import findings
+from adapter.store.engine import read
 from tests.edges.small_practice import SmallPractice
 
 WRONG_PLACE = """
@@ -89,10 +91,14 @@ def test_everything_turns_inactive_at_once(practice: SmallPractice, kind: str) -
     for ref in getattr(practice, kind):
         practice.change(ref, active=False)
     report = practice.sync(days=1)
-    assert report["status"] == ("held" if kind == "contacts" else "complete")  # nothing is left to do for charts
+    assert report["status"] == "held"
     what = {"contacts": "the contact is inactive", "charts": "the chart is inactive"}[kind]
     assert f"70 of 70 open charts would be closed because {what} (70)" in report["problems"][0]
     assert {state.split()[0] for charts in practice.states().values() for state in charts.values()} == {"suspended"}
+    with read(practice.engine) as connection:
+        told = {one["code"]: one for one in findings.listing(connection, [practice.id])}
+    code = {"contacts": "brake-on", "charts": "many-closed"}[kind]  # nothing is left to do for charts
+    assert what in told[code]["message"] and report["findings"][code] == 1
     for ref in getattr(practice, kind):
         practice.change(ref, active=True)
     report = practice.sync(days=1)  # so many at once are opened by a human
@@ -161,3 +167,18 @@ def test_too_many_welcome_emails_wait_while_the_charts_open(engine: sa.Engine, t
     assert practice.open_charts() == 25
     assert practice.release(report["run"]).changes == {"queue-welcome": 5}
     assert practice.sync(days=1, full=True)["changes"] == {}
+
+
+def test_charts_that_the_ehr_does_not_know_by_id_are_absent_and_wait(practice: SmallPractice) -> None:
+    gone = {f"Patient/p{number}": practice.charts.pop(f"Patient/p{number}") for number in range(1, 16)}
+    report = practice.sync(days=1)
+    assert (report["status"], stands(practice)) == ("held", True)
+    assert "because the chart is no longer in the EHR (15)" in report["problems"][0]
+    practice.charts |= gone
+    assert practice.sync(days=1)["status"] == "complete" and stands(practice) and practice.held() == []
+
+
+def test_one_chart_that_is_gone_is_closed(practice: SmallPractice) -> None:
+    del practice.charts["Patient/p1"]
+    practice.sync(days=1)
+    assert practice.states()["mother1"] == {"p1": "suspended patient-gone"}

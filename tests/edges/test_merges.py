@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from adapter.errors import FatalError
 from adapter.jobs import merges
+from adapter.jobs.explain import explain
 from adapter.jobs.merge_view import Merging, listing
 from adapter.jobs.revoke import revoke
 from adapter.jobs.undo import undo
@@ -131,11 +132,7 @@ def test_nobody_gets_a_chart_that_its_own_family_contacts_do_not_give(practice: 
     practice.sync(days=1)
     shown = practice.move(A, B)
     assert [(line.account, line.what) for line in shown.moves] == [("mother1@mail.example", "loses")]
-    assert practice.states() == {
-        "mother1": {"p1": "ended patient-merged"},
-        "mother2": {"p2": "active"},
-        "mother3": {"p3": "active"},
-    }
+    assert practice.states()["mother1"] == {"p1": "ended patient-merged"} and practice.open_charts() == 2
 
 
 def test_an_explicit_no_on_the_chart_that_is_left_wins(practice: Merged) -> None:
@@ -288,3 +285,14 @@ def test_what_was_read_and_not_decided_comes_first(practice: Merged) -> None:
         practice.sync(days=1, stop_at="charts")
     with pytest.raises(FatalError, match=f"{B}.*adapter sync"):
         practice.move(A, B)
+
+
+def test_explain_says_into_which_chart_it_was_merged_and_what_to_do(practice: Merged) -> None:
+    practice.into(A, B, mother_too=True)
+    practice.sync(days=1)
+    told = explain(practice.engine, practice.practice, "mother1@mail.example", clock=lambda: practice.now)
+    assert told.reason == "merge-waiting" and "adapter merges" in told.remedy
+    assert "was merged into that of Child Ccson (Patient/p2)" in told.verdict
+    practice.move(A, B)
+    told = explain(practice.engine, practice.practice, "mother1@mail.example", clock=lambda: practice.now)
+    assert told.steps[0].because.startswith("The chart of Child") and told.steps[0].outcome == "done"

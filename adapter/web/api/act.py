@@ -12,18 +12,19 @@ from adapter.core.answers import Answer
 from adapter.core.staff import StaffRole
 from adapter.jobs import finding_answers as answers
 from adapter.jobs.frozen import look_ahead
+from adapter.jobs.merges import merge
 from adapter.jobs.register import look, register
 from adapter.jobs.release import release
 from adapter.jobs.run import Request as Wanted
-from adapter.jobs.shapes import action_shape, decided_shape
+from adapter.jobs.shapes import action_shape, decided_shape, merge_shape
 from adapter.jobs.suspend import lift, suspend
 from adapter.jobs.sync import sync
 from adapter.store import runs
 from adapter.store.engine import read
 from adapter.web.api import schemas
-from adapter.web.api.bodies import HASH_BODY, NO_BODY, PLAN_BODY, REASON_BODY, make_doing, need
+from adapter.web.api.bodies import HASH_BODY, NO_BODY, PLAN_BODY, REASON, REASON_BODY, make_doing, need
 from adapter.web.api.describing import Describe
-from adapter.web.api.look import Email, RunNumber
+from adapter.web.api.look import ChartId, Email, RunNumber
 from adapter.web.api.problems import Problem
 from adapter.web.caller import caller
 
@@ -31,8 +32,14 @@ _REFERENCE = r"^(Patient|RelatedPerson)/[A-Za-z0-9.-]{1,64}$"
 SYNC_BODY = PLAN_BODY | {
     "properties": PLAN_BODY["properties"] | {"person": {"type": ["string", "null"], "pattern": _REFERENCE}}
 }
-
-
+MERGE_BODY: dict[str, Any] = PLAN_BODY | {
+    "required": ["plan", "reason"],
+    "properties": {
+        "plan": {"type": "string", "pattern": "^[0-9a-f]{8,64}$"},
+        "reason": REASON,
+        "unmerge": schemas.YES_OR_NO,
+    },
+}
 FindingId = Annotated[str, Path(pattern="^[0-9a-f]{1,64}$")]
 WITHDRAW = "withdraw"
 _ANSWER = f"^({'|'.join([*Answer, WITHDRAW])})$"
@@ -129,6 +136,18 @@ def add_routes(router: APIRouter, app: App, describe: Describe) -> None:
             return asdict(done)
 
         return await doing(request, HASH_BODY, do)
+
+    @router.post("/merges/{chart}", **describe("let_merge_go", schemas.MERGING, body=MERGE_BODY))
+    async def let_merge_go(practice: str, chart: ChartId, request: Request) -> Response:
+        """Lets a merge go, or gives back one that the EHR has taken back: exactly what was looked at (``plan``)."""
+
+        def do(given: dict[str, Any]) -> dict[str, Any]:
+            need(given, "plan", "reason")
+            said: dict[str, Any] = {"reason": given["reason"], "expected": given["plan"], "apply": True}
+            said |= {"unmerge": given.get("unmerge", False), "actor": caller(request).actor, "now": app.clock()}
+            return merge_shape(merge(app.engine, app.practices[practice], f"Patient/{chart}", None, **said))
+
+        return await doing(request, MERGE_BODY, do)
 
     @router.post("/findings/{finding}/decide", **describe("decide", schemas.DECIDED, body=DECIDE_BODY))
     async def decide(practice: str, finding: FindingId, request: Request) -> Response:

@@ -8,9 +8,13 @@ from fastapi import APIRouter, Path, Query, Request
 from adapter.bootstrap import App
 from adapter.core.email import email_key
 from adapter.core.state import EffectState
+from adapter.errors import FatalError
+from adapter.jobs import merge_view
 from adapter.jobs.explain import explain as ask
 from adapter.jobs.held import held_plans
+from adapter.jobs.merges import look_at_merge
 from adapter.jobs.pages import status
+from adapter.jobs.shapes import merge_shape
 from adapter.store import audit_trail, findings, outbox, runs, views
 from adapter.store.audit_trail import Wanted
 from adapter.store.engine import read
@@ -25,6 +29,7 @@ Who = Annotated[
     str, Query(min_length=1, max_length=320, description="An e-mail address, Patient/ID or RelatedPerson/ID.")
 ]
 Email = Annotated[str, Path(min_length=1, max_length=320)]
+ChartId = Annotated[str, Path(pattern=r"^[A-Za-z0-9.-]{1,64}$")]
 RunNumber = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Since = Annotated[datetime | None, Query(description="From this time on; UTC where it names no zone.")]
 
@@ -92,6 +97,19 @@ def add_routes(router: APIRouter, app: App, describe: Describe) -> None:
     def held(practice: str) -> list[dict[str, Any]]:
         """What the brakes hold, family by family, and why."""
         return held_plans(app.engine, [practice])
+
+    @router.get("/merges", **describe("merges", schemas.several(schemas.MERGE)))
+    def merges(practice: str) -> list[dict[str, Any]]:
+        """Charts that were merged in the EHR: which wait for a human, which are done, which cannot move."""
+        return merge_view.listing(app.engine, [practice])
+
+    @router.get("/merges/{chart}", **describe("merge", schemas.MERGING))
+    def one_merge(practice: str, chart: ChartId) -> dict[str, Any]:
+        """What letting this merge go would do, or giving back one that the EHR has taken back. Changes nothing."""
+        try:
+            return merge_shape(look_at_merge(app.engine, app.practices[practice], chart, now=app.clock()))
+        except FatalError as error:
+            raise Problem(404, str(error)) from None
 
     @router.get("/outbox", **describe("outbox", schemas.page_of(schemas.OUTBOX)))
     def effects(

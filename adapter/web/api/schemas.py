@@ -64,6 +64,22 @@ HELD_PLAN = record(run=WHOLE, practice=TEXT, hash=TEXT, cause=TEXT, since=TIME, 
 OUTBOX = record(id=TEXT, kind=TEXT, to=TEXT, state=TEXT, attempts=WHOLE, next_at=TIME_OR_NULL, last_error=TEXT_OR_NULL)
 WIDGET = record(practice=TEXT)
 AUDIT = record(practice=TEXT, seq=WHOLE, at=TEXT, actor=TEXT, action=TEXT, reason=TEXT, source=TEXT, hash=TEXT)
+MERGE = record(
+    practice=TEXT, source=TEXT, target=TEXT, path=several(TEXT), state=TEXT, said=TEXT, since=TIME, done_at=TIME_OR_NULL
+)
+MOVED = record(account=TEXT, name=TEXT, what=TEXT, why=TEXT, own=YES_OR_NO, mail=TEXT)
+MERGING = record(
+    practice=TEXT,
+    source=TEXT,
+    target=TEXT,
+    unmerge=YES_OR_NO,
+    path=several(TEXT),
+    said=TEXT,
+    hash=TEXT,
+    moves=several(MOVED),
+    changes=COUNTS,
+    needs_second=YES_OR_NO,
+)
 RELEASED = record(practice=TEXT, run=WHOLE, welcome=WHOLE, changes=COUNTS, left=WHOLE, needs_second=YES_OR_NO)
 DECIDED = record(practice=TEXT, answer=TEXT, findings=several(TEXT), changes=COUNTS, waits=YES_OR_NO)
 REGISTERED = record(practice=TEXT, email=TEXT, status=TEXT)
