@@ -91,7 +91,10 @@ def decide_charts(charts: Sequence[StoredChart], terms: Terms) -> DecidedCharts:
         # An incomplete run opens nothing, so what was due for it is due for the next one too.
         if patient is not None and patient.replaced_by:
             decided.merged.append(chart.ref)
-        if patient is not None and decision.review_on != chart.review_on and not terms.only_restrict:
+        # What ends sooner than was known ends all the same.
+        sooner = decision.review_on is not None and (chart.review_on is None or decision.review_on < chart.review_on)
+        differs = decision.review_on != chart.review_on
+        if patient is not None and differs and (sooner or not terms.only_restrict):
             decided.reviews.append((chart.ref, decision.review_on))
         decided.addresses += [key for _, key in sorted((one.ref, one.email_key) for one in contacts) if key]
         for contact, (ref, _, before) in zip(contacts, chart.contacts, strict=True):

@@ -89,8 +89,19 @@ def a_contact_moves_before_a_run_about_the_old_chart(history: History) -> None:
     history.person("Patient/f0-1")
 
 
+def an_end_learned_in_half_a_read(history: History) -> None:
+    history.sync()
+    (family,) = history.families
+    tomorrow = (history.site.local.date() + A_DAY).isoformat()
+    family.change(history.site.ehr.contacts["f0-2"], end=tomorrow)
+    history.sync(trouble=Trouble(stop_after=1))
+    history.passes(3 * A_DAY)
+    history.review()
+
+
 SHOWS: dict[str, Callable[[History], None]] = {
     "review-opens-half-a-read": review_after_half_a_read,
+    "an-end-learned-in-half-a-read": an_end_learned_in_half_a_read,
     "portal-waits-for-the-clock": delivery_after_the_clock_was_put_back,
     "clock-back-opens": sync_after_the_clock_was_put_back,
     "mail-after-time-passed": delivery_after_a_birthday,
