@@ -93,10 +93,10 @@ def _authorization(ehr: FhirEhr, profile: MappingProfile, clock: Callable[[], da
         return Basic(ehr.username, password)
     if ehr.auth not in ("smart", "client_secret"):
         return NoAuthorization()
-    from adapter.ehr.fhir.auth.keys import read_key  # cryptography, which only these need
     from adapter.ehr.fhir.auth.oauth import oauth
-    from adapter.ehr.fhir.auth.smart import Assertion
     from adapter.http.client_secret import ClientSecret
+    from adapter.http.keys import read_key  # cryptography, which only these need
+    from adapter.http.smart import Assertion
 
     login: Assertion | ClientSecret
     if ehr.auth == "smart" and ehr.client_id and ehr.private_key_file:

@@ -9,7 +9,7 @@ import requests
 import sqlalchemy as sa
 
 from adapter.http.client_secret import ClientSecret
-from adapter.http.token_endpoint import TokenEndpoint
+from adapter.http.token_endpoint import Login, TokenEndpoint
 from adapter.http.wire import make_session
 from adapter.portal import Portal
 from adapter.portal.embedded import EmbeddedPortal
@@ -74,12 +74,23 @@ def _seal(portal: RemotePortal, clock: Callable[[], datetime]) -> "Seal | None":
 
 
 def _sign_in(portal: RemotePortal, session: requests.Session, clock: Callable[[], datetime]) -> SignIn:
-    if portal.auth != "client_secret" or not portal.client_id or not portal.token_url:
+    if portal.auth not in ("client_secret", "smart") or not portal.client_id or not portal.token_url:
         return FixedToken(portal.token)
-    secret = portal.client_secret
-    assert secret is not None
+    login = _login(portal, portal.client_id, clock)
     endpoint = TokenEndpoint(
         session=session, timeout=portal.timeout_seconds, sleep=time.sleep, clock=clock, whom="the portal"
     )
-    login = ClientSecret(client_id=portal.client_id, secret=secret, method=portal.client_auth)
     return ClientCredentials(endpoint, login, token_url=portal.token_url, scopes=portal.scopes, clock=clock)
+
+
+def _login(portal: RemotePortal, client_id: str, clock: Callable[[], datetime]) -> Callable[[str], Login]:
+    """A secret, or with SMART Backend Services a signed assertion, by the same code as at the EHR."""
+    if portal.auth == "smart" and portal.private_key_file:
+        from adapter.http.keys import read_key  # cryptography, which only this needs
+        from adapter.http.smart import Assertion
+
+        key = read_key(portal.private_key_file, key_id=portal.key_id, algorithm=portal.algorithm)
+        return Assertion(client_id=client_id, key=key, clock=clock)
+    secret = portal.client_secret
+    assert secret is not None
+    return ClientSecret(client_id=client_id, secret=secret, method=portal.client_auth)

@@ -16,7 +16,7 @@ def show_key(context: typer.Context, practice: str | None, *, make: bool, algori
 
     The rest of the configuration need not be right yet: registering the key comes first.
     """
-    from adapter.ehr.fhir.auth.keys import make_key, read_key
+    from adapter.http.keys import make_key, read_key
     from adapter.settings import config_path, load_settings
 
     config = config_path(context.obj)

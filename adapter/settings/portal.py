@@ -17,6 +17,7 @@ _NEEDED = {
     "none": (),
     "bearer": (("token_env", "token_file"),),
     "client_secret": (("client_id",), ("client_secret_env", "client_secret_file"), ("token_url",)),
+    "smart": (("client_id",), ("private_key_file",), ("token_url",)),
     "signature": (("key_id",), ("secret_env", "secret_file")),
 }
 
@@ -37,7 +38,7 @@ class RemotePortal(SecretSection):
 
     base_url: WebUrl
     registration_url: WebUrl = "https://portal.example/register"
-    auth: Literal["none", "bearer", "client_secret", "signature"] = "bearer"
+    auth: Literal["none", "bearer", "client_secret", "smart", "signature"] = "bearer"
     token_env: str | None = None
     token_file: Path | None = None
     client_id: Word | None = None
@@ -46,7 +47,11 @@ class RemotePortal(SecretSection):
     client_auth: Literal["client_secret_basic", "client_secret_post"] = "client_secret_basic"
     token_url: WebUrl | None = None
     scopes: tuple[Word, ...] = ()
+    private_key_file: Path | None = None
+    algorithm: Literal["RS384", "ES384"] | None = None
+    """What the key is for when left out."""
     key_id: Word | None = None
+    """Of the private key (its thumbprint when left out), or of the secret that signs."""
     secret_env: str | None = None
     secret_file: Path | None = None
     concurrency: int = Field(default=4, ge=1, le=32)

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from adapter.bootstrap.portal import make_portal
 from adapter.errors import FatalError, RetriableError
+from adapter.http.keys import make_key
 from adapter.portal import Portal
 from adapter.portal.sign_in import FixedToken
 from adapter.sandbox.portal import SandboxPortal
@@ -93,6 +94,30 @@ def test_a_token_that_is_refused_is_renewed_once(portal: Portal, tokens: TokenSe
     tokens.granted.add("somebody else's")
     assert portal.put_accounts([ANA], new={"a1"}) == {}
     assert len(tokens.posts) == 2
+
+
+def test_a_signed_assertion_is_taken_instead_of_a_secret(
+    server: SandboxPortal, tokens: TokenServer, tmp_path: Path, clock: Clock
+) -> None:
+    tokens.jwks = make_key(tmp_path / "portal.key", algorithm="ES384").jwks()
+    tokens.now = lambda: clock().timestamp()
+    settings = ScimPortal.model_validate(
+        {
+            "kind": "scim",
+            "base_url": server.base_url,
+            "auth": "smart",
+            "client_id": CLIENT,
+            "private_key_file": tmp_path / "portal.key",
+            "token_url": f"{tokens.origin}/token",
+            "scopes": ["system/Person.cruds"],
+        }
+    )
+    portal = make_portal(settings, practice="main-street", own=lambda: _nowhere(), clock=clock)
+    assert portal.put_accounts([ANA], new={"a1"}) == {}
+    (asked,) = tokens.posts
+    assert asked["client_assertion_type"] == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+    assert (asked["client_assertion"].count("."), asked["scope"]) == (2, "system/Person.cruds")
+    assert "client_secret" not in asked
 
 
 def test_a_wrong_secret_is_told_without_it(portal: Portal, tokens: TokenServer) -> None:

@@ -7,10 +7,10 @@ from datetime import datetime
 from adapter.ehr.fhir.auth.discovery import Discovery
 from adapter.ehr.fhir.auth.none import NoAuthorization
 from adapter.ehr.fhir.auth.scopes import TYPES
-from adapter.ehr.fhir.auth.smart import Assertion
 from adapter.ehr.fhir.auth.token import TokenAuthorization
 from adapter.ehr.fhir.client import Client
 from adapter.http.client_secret import ClientSecret
+from adapter.http.smart import Assertion
 from adapter.http.token_endpoint import TokenEndpoint
 from adapter.http.urls import Base
 from adapter.http.wire import make_session

@@ -7,11 +7,11 @@ import pytest
 from joserfc.jwk import ECKey, RSAKey
 
 from adapter.ehr.fhir import FhirReader
-from adapter.ehr.fhir.auth.keys import SigningKey
 from adapter.ehr.fhir.auth.oauth import oauth
-from adapter.ehr.fhir.auth.smart import Assertion
 from adapter.ehr.fhir.auth.token import TokenAuthorization
 from adapter.errors import SourceError
+from adapter.http.keys import SigningKey
+from adapter.http.smart import Assertion
 from tests.edges.ehr.auth.token_server import CLIENT, SECRET, TokenServer
 
 KEY = SigningKey(ECKey.generate_key("P-384"), "key-1")

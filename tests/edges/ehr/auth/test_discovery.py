@@ -6,8 +6,8 @@ import pytest
 import responses
 
 from adapter.ehr.fhir.auth.oauth import oauth
-from adapter.ehr.fhir.auth.smart import Assertion
 from adapter.errors import SourceError
+from adapter.http.smart import Assertion
 from tests.edges.ehr.auth.signing_in import KEY, Clock, no_sleep, reader, refusal, smart
 from tests.edges.ehr.auth.token_server import CLIENT, TokenServer
 

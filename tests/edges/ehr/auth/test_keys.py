@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey, RSAKey
 
-from adapter.ehr.fhir.auth.keys import Algorithm, make_key, read_key
 from adapter.errors import ConfigError
+from adapter.http.keys import Algorithm, make_key, read_key
 
 ALGORITHMS: tuple[Algorithm, ...] = ("RS384", "ES384")
 with warnings.catch_warnings(action="ignore"):

@@ -8,11 +8,11 @@ import pytest
 from joserfc.jwk import ECKey
 from pydantic import SecretStr
 
-from adapter.ehr.fhir.auth.keys import SigningKey
 from adapter.ehr.fhir.auth.oauth import oauth
-from adapter.ehr.fhir.auth.smart import Assertion
 from adapter.errors import SourceError
 from adapter.http.client_secret import ClientSecret
+from adapter.http.keys import SigningKey
+from adapter.http.smart import Assertion
 from tests.edges.ehr.auth import token_server
 from tests.edges.ehr.auth.signing_in import KEY, RSA, Clock, no_sleep, reader, refusal, smart
 from tests.edges.ehr.auth.token_server import CLIENT, READ, SECRET, TokenServer

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from adapter.ehr.fhir.auth.keys import SigningKey
+from adapter.http.keys import SigningKey
 from adapter.http.token_endpoint import Login
 
 _LIFE = timedelta(minutes=4)
