@@ -94,7 +94,7 @@ def decide_account(email_key: str, members: Iterable[Member], decisions: Sequenc
         reason, until, contradicted = best.outcome.headline, None, False
         if _may_open(best):
             if not _everybody_may_open(rows, here):
-                reason, until = _answered(patient, best, _others(rows, here), said)
+                reason, until = _answered(patient, best, rows, _others(rows, here), said)
             if reason == SHARED:
                 shared.append(patient)
             elif contradicted := _contradicted(rows, same):
@@ -163,12 +163,19 @@ def _others(rows: Sequence[Member], here: Sequence[Member]) -> list[Member]:
     ]
 
 
-def _answered(patient: str, best: Member, others: Sequence[Member], said: Mailbox) -> tuple[str, datetime | None]:
+def _answered(
+    patient: str, best: Member, rows: Sequence[Member], others: Sequence[Member], said: Mailbox
+) -> tuple[str, datetime | None]:
     """What a human's answer makes of a chart that not everybody at the address may see, and until when.
 
-    Nothing when one of the others stands on this very chart with anything but a hold: that is an explicit no.
+    Nothing when one of the others stands on this very chart (``rows``) with anything but a hold, if only in an entry
+    that has ended: that is an explicit no.
     """
-    on_chart = [one.outcome.reasons for one in others if one.contact.patient == patient]
+    on_chart = [
+        row.outcome.reasons
+        for row in rows
+        if any(row.contact == one.contact or one_person(row.contact, one.contact) for one in others)
+    ]
     approved = patient in said.approved and all(HOLDS.issuperset(reasons) for reasons in on_chart)
     if not said.one_person and not approved:
         return SHARED, None

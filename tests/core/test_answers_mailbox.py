@@ -44,6 +44,13 @@ def test_somebody_with_an_explicit_no_on_the_chart_keeps_a_shared_address_out_of
     assert MIA not in after(practice(*facts), answer).opens(FAMILYS)
 
 
+def test_somebody_who_was_taken_off_the_chart_and_still_reads_the_mailbox_keeps_it_out_of_it() -> None:
+    """Ben reads it as Leo's father; that his entry on Mia's chart has ended is a no that no answer lifts."""
+    facts = (mia(), leo(), anna(email=FAMILYS, role=Role.GUARDIAN), ben("leo", email=FAMILYS))
+    assert MIA in after(practice(*facts), APPROVE).opens(FAMILYS)
+    assert MIA not in after(practice(*facts, ben(email=FAMILYS, active=False)), APPROVE).opens(FAMILYS)
+
+
 def test_somebody_on_the_chart_with_a_hold_is_no_explicit_no() -> None:
     facts = (*shared(), rosa(email=FAMILYS, role=Role.OTHER))
     one = practice(*facts)
