@@ -27,6 +27,7 @@ def run(
     *,
     sizes: Sequence[tuple[int, int]] = SIZES,
     done: Counter[str] | None = None,
+    beyond: bool = False,
 ) -> Counter[str]:
     """Histories until so many steps are done; what was done and judged, kept up to date in ``done`` meanwhile.
 
@@ -38,7 +39,9 @@ def run(
     while done["steps"] < steps:
         random = Random(f"{seed}/{number}")
         families, rounds = random.choice(sizes)
-        history = begin_history(folder / str(number), template, random.choice, families=families, known=KNOWN)
+        history = begin_history(
+            folder / str(number), template, random.choice, families=families, known=KNOWN, beyond=beyond
+        )
         try:
             for _ in range(rounds):
                 random_round(history, random)
@@ -66,6 +69,7 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--families", type=int, help="in each practice; different ones when left out")
+    parser.add_argument("--beyond", action="store_true", help="also take runs back, and with tight brakes")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # also in the background, where a shell ignores it
@@ -74,7 +78,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         try:
             sizes = ((options.families, 40),) if options.families else SIZES
-            run(options.steps, options.seed, Path(folder), sizes=sizes, done=done)
+            run(options.steps, options.seed, Path(folder), sizes=sizes, done=done, beyond=options.beyond)
         except Disagreement as error:
             print(error, *error.__notes__, sep="\n")
             return 1

@@ -11,9 +11,11 @@ from typing import Any
 from adapter.jobs.run import Request
 from tests.oracle.ehr import Trouble
 from tests.oracle.judge import Judge, Snapshot
+from tests.oracle.judge_mail import judge_mail, judge_portal
+from tests.oracle.judge_undo import judge_undo
 from tests.oracle.moves import MOVES, Choose, Family, Move
 from tests.oracle.oracle import POLICY, Dict, key
-from tests.oracle.site import Site
+from tests.oracle.site import NO_BRAKES, TIGHT, Site
 
 POLICIES: tuple[tuple[str, Dict], ...] = (
     ("hold_first_welcome = false", {}),
@@ -46,6 +48,7 @@ class History:
     site: Site
     judge: Judge
     families: list[Family]
+    beyond: bool = False
     steps: Counter[str] = field(default_factory=Counter)
     trail: list[str] = field(default_factory=list)
 
@@ -98,14 +101,38 @@ class History:
         courier.answer, courier.left = answer, []
         snapshot = Snapshot.of(self.site)
         self.site.deliver()
-        self.judge.judge_mail(courier.left, snapshot)
-        self.judge.judge_portal()
+        judge_mail(self.judge, courier.left, snapshot)
+        judge_portal(self.judge)
 
     def release(self) -> None:
         """The practice lets the first Welcome emails go."""
         self.note("release")
         self.site.release()
         self.judge.released = True
+
+    def release_held(self, choose: Choose) -> None:
+        """Somebody lets go what a brake holds; or tries it with a plan that they have not seen, which is refused."""
+        plans = self.site.held()
+        if plans:
+            plan = choose(plans)
+            unseen = choose((False, False, True))
+            self.note(f"{'refused release' if unseen else 'release held'}: run {plan.run}")
+            before = Snapshot.of(self.site)
+            done = self.site.release_run(plan.run, "another" if unseen else plan.hash)
+            if unseen and (done or Snapshot.of(self.site) != before):
+                self.judge.disagree("released-unseen", f"run {plan.run}")
+            self.judge.released = self.judge.released or done
+            self.judge.judge_answer("a-release")
+
+    def undo(self, choose: Choose) -> None:
+        """Somebody takes one of the latest runs back."""
+        if self.judge.runs:
+            run = choose(sorted(self.judge.runs)[-4:])
+            self.note(f"undo: run {run}")
+            self.judge.before = Snapshot.of(self.site)
+            done = self.site.undo(run)
+            if done is not None:
+                judge_undo(self.judge, done)
 
     def register(self, choose: Choose) -> None:
         """Somebody at the practice sends a Welcome email again, or a parent follows the link in one."""
@@ -171,13 +198,19 @@ class History:
 
 
 def begin_history(
-    folder: Path, template: Path, choose: Choose, *, families: int, known: Mapping[str, str] | None = None
+    folder: Path,
+    template: Path,
+    choose: Choose,
+    *,
+    families: int,
+    known: Mapping[str, str] | None = None,
+    beyond: bool = False,
 ) -> History:
-    """A new practice with its families, before its first sync."""
+    """A new practice with its families, before its first sync. ``beyond``: with undo, and brakes that may be tight."""
     lines, policy = choose(POLICIES)
-    site = Site(folder, template, lines, choose(STARTS))
+    site = Site(folder, template, lines, choose(STARTS), choose((NO_BRAKES, TIGHT)) if beyond else NO_BRAKES)
     judge = Judge(site, POLICY | policy, hold_first="welcome = true" in lines, known=known or {})
-    history = History(site, judge, [Family(site.ehr, number) for number in range(families)])
+    history = History(site, judge, [Family(site.ehr, number) for number in range(families)], beyond)
     for family in history.families:
         family.found(choose, site.local.date())
     return history
@@ -228,8 +261,13 @@ def _random_turn(history: History, random: Random) -> None:
         (22, lambda: history.deliver(choose(ANSWERS))),
         (2, history.release),
         (6, lambda: history.register(choose)),
-        (6, lambda: history.revoke_or_lift(choose)),
         (20, lambda: history.answers(choose)),
     ]
+    if history.beyond:
+        turns += [
+            (6, lambda: history.revoke_or_lift(choose)),
+            (8, lambda: history.release_held(choose)),
+            (6, lambda: history.undo(choose)),
+        ]
     weights, actions = zip(*turns, strict=True)
     random.choices(actions, weights)[0]()

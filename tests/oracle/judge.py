@@ -1,13 +1,12 @@
 """Compares the product with the oracle after every step, and says what was asked, answered, and forbidden."""
 
-import re
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from email.message import EmailMessage
 from typing import Any
 
+from adapter.core.plan import ActionKind
 from adapter.core.reasons import REASONS
 from adapter.store import tables as t
 from tests.oracle.disagreement import Disagreement
@@ -40,8 +39,12 @@ class Judge:
     """The latest time by which anything was decided."""
     answers: list[Dict] = field(default_factory=list)
     """What somebody at the practice has answered, with what they saw."""
+    undone: set[tuple[str, str]] = field(default_factory=set)
+    """Address and chart of whatever a run did that was taken back: as it was before, until something changes."""
     released: bool = False
     before: Snapshot | None = None
+    runs: dict[int, tuple[Snapshot | None, Snapshot]] = field(default_factory=dict)
+    """Where the product stood before and after each run."""
     at_decision: datetime | None = None
     whole: bool = True
     """Whether everything that was told has been decided."""
@@ -67,16 +70,16 @@ class Judge:
             self.whole, self.half = False, self.half or not complete
         return charts
 
-    # After somebody has answered a finding.
+    # After somebody has answered a finding, or released what a brake held.
 
-    def judge_answer(self) -> None:
-        """An answer opens only what the oracle, told of it, does not forbid, and nothing that is not decided yet."""
+    def judge_answer(self, by: str = "an-answer") -> None:
+        """It opens only what the oracle, told of it, does not forbid, and nothing that is not decided yet."""
         before, self.before = self.before, Snapshot.of(self.site)
         oracle = self.oracle(self.told, self.site.local)
         for place in self.before.active:
             if before is None or place not in before.active:
-                self.tally["opened by an answer"] += 1
-                self._judge_opened(oracle, place, "" if self.whole else "an-answer-opens-half-a-read")
+                self.tally[f"opened by {by}"] += 1
+                self._judge_opened(oracle, place, "" if self.whole else f"{by}-opens-half-a-read")
         self._judge_states(self.before)
 
     # After the practice has taken a chart away, or given one back.
@@ -104,6 +107,7 @@ class Judge:
             self.disagree("failed-run", f"{report['problems']}")
         heard = self.hear(complete=complete)
         before, self.before = self.before, Snapshot.of(self.site)
+        self.runs[report["run"]] = (before, self.before)
         oracle = self.oracle(self.told, self.site.local)
         had = {(row.account_id, place[1]) for place, row in before.active.items()} if before else set()
         opened = [place for place, row in self.before.active.items() if (row.account_id, place[1]) not in had]
@@ -116,8 +120,9 @@ class Judge:
         for place in opened:
             elsewhere = not everyone and place[1] not in heard
             self._judge_opened(oracle, place, "a-person-run-opens-elsewhere" if elsewhere else "")
-        for place in self.before.active:
-            if (everyone or place[1] in heard) and oracle.explicitly_closed(*place):
+        for place, row in self.before.active.items():
+            contact = row.contact.removeprefix("RelatedPerson/")
+            if (everyone or place[1] in heard) and oracle.explicitly_closed(*place, contact):
                 self.disagree("explicit-no-stays-open", f"{place}: {self.show(place)}")
         if complete and everyone and not (review and self.half):
             self._judge_everything(oracle, before, self.before)
@@ -160,6 +165,9 @@ class Judge:
         answer, why = oracle.verdict(*place)
         if answer == FORBIDDEN and self.latest and oracle.now < self.latest:  # the clock was put back: by either time
             answer, why = self.oracle(self.told, self.latest).verdict(*place)
+        if answer == FORBIDDEN and (place[0] in self.site.waits() or place in self.undone):
+            self.tally["open while a human decides, or since a run was taken back"] += 1
+            return
         if answer == FORBIDDEN:
             kind = special_case(oracle, place) or "open-what-is-forbidden"
             self.disagree(kind, f"{place}: {why}; {self.show(place)}")
@@ -171,9 +179,13 @@ class Judge:
         """What is clearly allowed is open, or a finding says why not; and who may open something has a Welcome."""
         findings: list[Any] | None = None
         open_for = {email for email, _ in after.active}
+        waits = self.site.waits()
         for place in oracle.allowed():
             self.tally["clearly allowed"] += 1
             if place in after.active:
+                continue
+            if place[0] in waits or place in self.undone:
+                self.tally["allowed, but a brake or an undo keeps it"] += 1
                 continue
             findings = findings or [row for row in self.site.rows(t.finding) if row.closed_at is None]
             contacts = {f"RelatedPerson/{one['id']}" for one in oracle.at_address[place[0]]}
@@ -192,6 +204,9 @@ class Judge:
         for account in after.accounts:
             if after.keys[account.id] in open_for and account.registered_at is None:
                 welcome = newest.get(account.id)
+                undone = any(email == after.keys[account.id] for email, _ in self.undone)
+                if undone or after.keys[account.id] in waits:
+                    continue
                 if welcome is None or states[welcome.effect_id] not in WELCOMED:
                     self.disagree("no-welcome", f"{account.email_key} may open a chart")
 
@@ -207,6 +222,10 @@ class Judge:
         away = {(row.email_key, row.patient.removeprefix("Patient/")) for row in self.site.taken_away()}
         if still := away & after.active.keys():
             self.disagree("taken-away-but-open", f"{still}")
+        for email, held in self.site.waits().items():
+            for chart, kind in held.items():
+                if kind is ActionKind.GRANT and (email, chart) in after.active:
+                    self.disagree("held-but-open", f"{email}, {chart}")
         for place, row in after.active.items():
             self.tally["states judged"] += 1
             if place[0] in shut:
@@ -214,67 +233,13 @@ class Judge:
             if row.access == "none":
                 self.disagree("active-without-access", f"{place}")
 
-    # After a dry run, a delivery.
+    # After a dry run.
 
     def judge_plan(self, shown: Mapping[str, Any]) -> None:
         """After a complete run nothing is left to plan."""
         self.site.ehr.look()
         if shown["changes"]:
             self.disagree("plans-twice", f"{shown['changes']}")
-
-    def judge_mail(self, left: list[EmailMessage], snapshot: Snapshot) -> None:
-        """Every mail that left was allowed when it left, goes to one person, and says nothing about a child."""
-        now = self.site.local
-        views = [self.told] if self.whole else [self.told, self.decided]
-        oracles = [self.oracle(view, now) for view in views]
-        then = self.at_decision or now
-        for message in left:
-            self.tally["mails judged"] += 1
-            email = key(str(message["To"].addresses[0].addr_spec))
-            if len(message["To"].addresses) != 1 or message["Cc"] or message["Bcc"]:
-                self.disagree("several-recipients", f"{message['To']}")
-            self._judge_content(message)
-            if not str(message["Message-ID"]).startswith("<welcome."):
-                continue
-            if self.hold_first and not self.released:
-                self.disagree("mail-before-release", email)
-            charts = [chart for address, chart in snapshot.active if address == email]
-            told, earlier = oracles[0], self.oracle(self.told, then)
-            if all(told.explicitly_closed(email, chart) for chart in charts):
-                in_time = all(earlier.explicitly_closed(email, chart) for chart in charts)
-                kind = "mail-against-explicit-no" if in_time else "mail-after-time-passed"
-                self.disagree(kind, self.show((email, "")))
-            elif not any(oracle.may_mail(email) for oracle in oracles):
-                in_time = not any(self.oracle(view, then).may_mail(email) for view in views)
-                kind = "mail-forbidden" if in_time else "mail-after-time-passed"
-                special = next(filter(None, (special_case(told, (email, chart)) for chart in charts)), "")
-                self.disagree(special or kind, self.show((email, "")))
-
-    def _judge_content(self, message: EmailMessage) -> None:
-        text = message.as_string()
-        for chart in self.told["charts"].values():
-            if re.search(rf"(?<![\w-]){chart['id']}(?![\w-])", text) or (
-                chart["born"] and chart["born"] in text and len(chart["born"]) == 10
-            ):
-                self.disagree("mail-names-a-child", chart["id"])
-
-    def judge_portal(self) -> None:
-        """After a delivery that worked, the portal opens exactly what the store says, as long as it says."""
-        self.site.portal_time = max(self.site.portal_time, self.site.now)
-        keys = Snapshot.of(self.site)
-        shut = {row.id for row in keys.accounts if row.status in SHUT}
-        wanted = {
-            (row.account_id, row.patient, row.access)
-            for row in keys.grants
-            if row.state == "active" and row.account_id not in shut
-            if row.until is None or row.until > self.site.portal_time
-        }
-        opens = self.site.portal_opens()
-        if opens != wanted:
-            waiting = [row for row in self.site.rows(t.effect) if row.kind == "account" and row.state == "queued"]
-            later = any(row.next_at > self.site.now for row in waiting)
-            kind = "portal-waits-for-the-clock" if later else "portal-differs"
-            self.disagree(kind, f"more: {opens - wanted}, less: {wanted - opens}")
 
     # Saying so.
 

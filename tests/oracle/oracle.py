@@ -89,10 +89,13 @@ class Oracle:
         """Whether two people have Exclusive Authority."""
         return any(_clearly_differ(a, b) for a in self._exclusive(chart) for b in self._exclusive(chart))
 
-    def explicitly_closed(self, email: str, chart: str) -> bool:
-        """Whether the records say outright that this account must not open this chart (true even of half a read)."""
+    def explicitly_closed(self, email: str, chart: str, contact: str = "") -> bool:
+        """Whether the records say outright that this account must not open this chart (true even of half a read).
+
+        Who once had the address says nothing about who has it now, but for the ``contact`` that the account rests on.
+        """
         shut = chart in self.charts and not _is_live(self.charts[chart])
-        mine = self._rows(email, chart)
+        mine = [one for one in self._rows(email, chart) if not one["email_old"] or one["id"] == contact]
         return shut or (bool(mine) and all(self._withdrawn(one) or one["authority"] == "none" for one in mine))
 
     def may_mail(self, email: str) -> bool:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from adapter.bootstrap import App, build
 from adapter.core.answers import Answer
-from adapter.core.plan import Action
+from adapter.core.plan import Action, ActionKind
 from adapter.errors import DeliveryError, FatalError, RetriableError
 from adapter.jobs.deliver import DeliveryReport, deliver
 from adapter.jobs.finding_answers import decide, withdraw
@@ -22,13 +22,17 @@ from adapter.jobs.release import release
 from adapter.jobs.revoke import lift, revoke
 from adapter.jobs.run import Request
 from adapter.jobs.sync import plan, sync
+from adapter.jobs.undo import Undo, undo
 from adapter.mail import Handed
 from adapter.portal.embedded import EmbeddedPortal
 from adapter.settings import load_settings
+from adapter.store import held
 from adapter.store import tables as t
 from adapter.store.engine import begin, make_engine, read
+from adapter.store.held import HeldPlan
 from adapter.store.migrations import migrate
 from tests.oracle.ehr import Ehr
+from tests.oracle.oracle import key
 
 PRACTICE = "main-street"
 START = datetime(2026, 5, 4, 14, 30, tzinfo=UTC)
@@ -56,6 +60,11 @@ NO_BRAKES = "\n".join(
     for name in ("revocation", "grant", "welcome", "address_change")
 )
 """A history changes more in a day than a practice does in a year."""
+TIGHT = "\n".join(
+    f"{name} = {{ count = 2, percent = 5, week_count = 4, week_percent = 10 }}"
+    for name in ("revocation", "grant", "welcome", "address_change")
+)
+"""So that something waits nearly always."""
 Row = Any
 
 
@@ -87,11 +96,13 @@ class Courier:
 class Site:
     """One practice in a folder of its own. ``now`` is the time there, and only ever moved from outside."""
 
-    def __init__(self, folder: Path, template: Path, policy: str, start: datetime = START) -> None:
+    def __init__(
+        self, folder: Path, template: Path, policy: str, start: datetime = START, brakes: str = NO_BRAKES
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(template, folder / "adapter.db")
         config = folder / "config.toml"
-        config.write_text(CONFIG.format(folder=folder, id=PRACTICE, zone=ZONE, policy=policy, brakes=NO_BRAKES))
+        config.write_text(CONFIG.format(folder=folder, id=PRACTICE, zone=ZONE, policy=policy, brakes=brakes))
         self.now = start
         self.portal_time = start
         """The latest time the portal has seen: what has closed by then stays closed."""
@@ -141,7 +152,39 @@ class Site:
         with read(self.engine) as connection:
             latest = connection.scalar(sa.select(sa.func.max(t.run.c.id)))
         if latest:
-            release(self.engine, self.app.practices, latest, actor="person:admin", now=self.now)
+            self.release_run(latest)
+
+    def release_run(self, run: int, expected: str | None = None) -> bool:
+        """Lets go what a run holds; False when the product refuses."""
+        try:
+            release(self.engine, self.app.practices, run, actor="person:admin", now=self.now, expected=expected)
+        except FatalError:
+            return False
+        return True
+
+    def held(self) -> list[HeldPlan]:
+        """What the brakes hold, the oldest first."""
+        with read(self.engine) as connection:
+            return held.waiting(connection, [PRACTICE])
+
+    def waits(self) -> dict[str, dict[str, ActionKind]]:
+        """By address: what waits for it, by chart; no chart's name for what is about the account."""
+        found: dict[str, dict[str, ActionKind]] = {}
+        for waiting in self.held():
+            for one in waiting.accounts:
+                for address in one.keys:
+                    found.setdefault(key(address), {})
+                for action in one.actions:
+                    chart = (action.patient or "").removeprefix("Patient/") or f"{action.action}:"
+                    found.setdefault(key(action.account), {})[chart] = action.action
+        return found
+
+    def undo(self, run: int) -> Undo | None:
+        """Takes a run back; None when the product says that there is nothing to take back."""
+        try:
+            return undo(self.engine, self.app.practices, run, actor="person:admin", now=self.now, apply=True)
+        except FatalError:
+            return None
 
     def revoke(self, email: str, patient: str) -> None:
         """The practice itself takes a chart away from an address."""
