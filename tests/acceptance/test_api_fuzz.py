@@ -40,6 +40,9 @@ OPERATIONS = (
     "retry",
     "cancel",
     "verify",
+    "merges",
+    "merge",
+    "let_merge_go",
 )
 EXAMPLES = 5
 """Of each operation and each mode."""
