@@ -80,8 +80,8 @@ def due(
     portal does not know. An account waits while another delivery of the same account is under way, so that an older
     state cannot overtake a newer one; one that was never tried is due whatever the clock says.
 
-    A Welcome waits while every chart it would open is due to be decided again, by a birthday or the end of a period:
-    ``today`` is the day in the practice's time zone (UTC's if None).
+    A Welcome waits while every chart it would open is due to be decided again, by a birthday or the end of a period or
+    of somebody's answer: ``today`` is the day in the practice's time zone (UTC's if None).
     """
     other = effect.alias("other")
     rows: sa.FromClause = effect
@@ -94,7 +94,7 @@ def due(
     )
     if kind is EffectKind.WELCOME:
         rows = effect.join(welcome, welcome.c.id == effect.c.subject)
-        query = query.where(sa.or_(_opens(today or now.date()), ~_opens(None)))
+        query = query.where(sa.or_(_opens(today or now.date(), now), ~_opens()))
     if kind is not EffectKind.WIDGET:
         account = welcome.c.account_id if kind is EffectKind.WELCOME else effect.c.subject
         blocking = (EffectState.SENDING,) if kind is EffectKind.ACCOUNT else _UNSETTLED
@@ -104,13 +104,14 @@ def due(
     return list(connection.scalars(ordered.with_for_update(skip_locked=True, of=effect)).all())
 
 
-def _opens(today: date | None) -> sa.Exists:
-    """Whether the account of ``welcome`` may open a chart, on ``today`` one that need not be decided again."""
+def _opens(today: date | None = None, now: datetime | None = None) -> sa.Exists:
+    """Whether the account of ``welcome`` may open a chart; with ``today`` and ``now``, one not to be decided again."""
     active = (grant.c.account_id == welcome.c.account_id) & (grant.c.state == GrantState.ACTIVE)
     if today is None:
         return sa.exists().where(active)
     chart = (patient.c.practice == welcome.c.practice) & (patient.c.ref == grant.c.patient)
-    return sa.exists().where(active, ~sa.exists().where(chart, patient.c.review_on <= today))
+    lasts = grant.c.until.is_(None) | (grant.c.until > now)
+    return sa.exists().where(active, lasts, ~sa.exists().where(chart, patient.c.review_on <= today))
 
 
 _CLAIM = (  # made once: making a statement costs as much of the processor's time as running it

@@ -91,6 +91,15 @@ def test_a_welcome_waits_while_the_portal_has_not_taken_its_account(engine: sa.E
     assert take(engine, WELCOME, "one") == []
 
 
+def test_a_welcome_waits_once_the_answer_by_which_its_chart_is_open_has_expired(engine: sa.Engine) -> None:
+    add_account(engine, "a1")
+    add_welcome(engine, "w1", "a1")
+    with begin(engine) as connection:
+        connection.execute(sa.update(t.grant).values(until=NOW + MINUTE))
+    assert take(engine, WELCOME, "one", NOW + MINUTE) == []
+    assert ids(take(engine, WELCOME, "one", NOW)) == ["w1-mail"]
+
+
 def test_an_older_state_of_an_account_cannot_overtake_a_newer_one(engine: sa.Engine) -> None:
     add_effect(engine, "e1", ACCOUNT, "a1")
     assert ids(take(engine, ACCOUNT, "one")) == ["e1"]
