@@ -112,7 +112,7 @@ def _refused_in_part(handler: _Handler, body: bytes) -> None:
     answer = done.json()
     if bundle:
         answer["entry"] += [
-            {"response": {"status": "400", "outcome": {"resourceType": "OperationOutcome", "issue": []}}}
+            {"response": {"status": "503", "outcome": {"resourceType": "OperationOutcome", "issue": []}}}
         ]
     handler.say(done.status_code, json.dumps(answer).encode(), {"Content-Type": "application/fhir+json"})
 
