@@ -1,6 +1,5 @@
 """``adapter audit``: who did what and why, proof that nobody has changed it since, and copies for others."""
 
-import re
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -8,7 +7,21 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.text import Text
 
-from adapter.cli.base import DONE, FAILED, USAGE, Json, PracticeId, app, chosen, load, out, print_json, table, tell
+from adapter.cli.base import (
+    DONE,
+    FAILED,
+    USAGE,
+    Json,
+    PracticeId,
+    app,
+    chart_reference,
+    chosen,
+    load,
+    out,
+    print_json,
+    table,
+    tell,
+)
 from adapter.cli.base import to_json as as_json
 from adapter.cli.progress import progress_bar
 
@@ -154,8 +167,8 @@ def _wanted(
     from adapter.core.email import email_key
     from adapter.store.audit_trail import Wanted
 
-    if patient is not None and not re.fullmatch(r"Patient/[A-Za-z0-9.-]{1,64}", patient):
-        raise _usage("--patient takes Patient/ID, for example Patient/123.")
+    if patient is not None:
+        chart_reference(patient, "--patient")
     names = chosen(built, practice)
     return Wanted(
         practices=names,

@@ -1,5 +1,6 @@
 """What every command shares: the app, the configuration, output to people and to programs."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,6 +31,7 @@ PracticeId = Annotated[
     str | None,
     typer.Option("--practice", "-p", help="One practice of the configuration; all when left out.", metavar="ID"),
 ]
+Reason = Annotated[str, typer.Option(help="Why, in your words; kept in the audit trail.", metavar="TEXT")]
 
 
 def _version(wanted: bool) -> None:
@@ -76,17 +78,34 @@ def load(context: typer.Context) -> Any:
 
 def chosen(built: Any, practice: str | None) -> list[str]:
     """The practice ids a command is about. Raises ConfigError for one that is not in the configuration."""
-    from adapter.errors import ConfigError, Fault
-
     known = [settings.id for settings in built.settings.practice]
     if practice is None:
         return known
     if practice not in known:
         remedy = f"The configuration has: {', '.join(known)}."
-        raise ConfigError(
-            [Fault(file="command line", key="--practice", problem=f'there is no practice "{practice}".', remedy=remedy)]
-        )
+        raise _misused("--practice", f'there is no practice "{practice}".', remedy)
     return [practice]
+
+
+def chosen_one(built: Any, practice: str | None) -> str:
+    """The one practice a command is about. Raises ConfigError when there are several and none was named."""
+    wanted = chosen(built, practice)
+    if len(wanted) > 1:
+        raise _misused("--practice", f"there are {len(wanted)} practices.", f"Say which one: {', '.join(wanted)}.")
+    return wanted[0]
+
+
+def chart_reference(value: str, argument: str) -> str:
+    """The reference of a chart, as it was typed. Raises ConfigError when it is none."""
+    if not re.fullmatch(r"Patient/[A-Za-z0-9.-]{1,64}", value):
+        raise _misused(argument, f'"{value}" is no reference to a chart.', "It is Patient/ID, for example Patient/123.")
+    return value
+
+
+def _misused(argument: str, problem: str, remedy: str) -> Exception:
+    from adapter.errors import ConfigError, Fault
+
+    return ConfigError([Fault(file="command line", key=argument, problem=problem, remedy=remedy)])
 
 
 def to_json(document: Any) -> bytes:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from adapter.cli.base import DONE, USAGE, PracticeId, app, chosen, load, out, tell
+from adapter.cli.base import DONE, PracticeId, app, chosen_one, load, out, tell
 
 group = typer.Typer(invoke_without_command=True, no_args_is_help=False)
 app.add_typer(group, name="mail", rich_help_panel="Set up")
@@ -33,11 +33,7 @@ def preview(
     from adapter.mail.render import Reader, welcome_message
 
     built = load(context)
-    names = chosen(built, practice)
-    if len(names) > 1:
-        tell(f"There are {len(names)} practices. Say which with --practice.")
-        return USAGE
-    settings = built.identities[names[0]]
+    settings = built.identities[chosen_one(built, practice)]
     message = welcome_message(
         settings.letterhead,
         Reader(email="ana.rivera@mail.example", name="Ana Rivera", language=language or settings.language),

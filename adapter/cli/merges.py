@@ -1,6 +1,5 @@
 """Commands about charts that were merged: merges, merge, unmerge."""
 
-import re
 from typing import Annotated, Any
 
 import msgspec
@@ -13,8 +12,11 @@ from adapter.cli.base import (
     USAGE,
     Json,
     PracticeId,
+    Reason,
     app,
+    chart_reference,
     chosen,
+    chosen_one,
     load,
     out,
     print_json,
@@ -26,7 +28,6 @@ from adapter.cli.render import CHANGES
 from adapter.core.families import because
 
 From = Annotated[str, typer.Argument(help="The chart that was merged: Patient/ID.", metavar="FROM")]
-Reason = Annotated[str, typer.Option(help="Why, in your words; kept in the audit trail.", metavar="TEXT")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
 HEADINGS = {
     "pending": "Waits for you",
@@ -86,16 +87,11 @@ def _move(
     from adapter.bootstrap import actor
     from adapter.jobs.merges import merge as move
 
-    for reference in (source, target):
-        if reference and not re.fullmatch(r"Patient/[A-Za-z0-9.-]{1,64}", reference):
-            tell(f'A chart is a reference such as Patient/123, not "{reference}".')
-            return USAGE
+    chart_reference(source, "FROM")
+    if target is not None:
+        chart_reference(target, "INTO")
     built = load(context)
-    wanted = chosen(built, practice)
-    if len(wanted) > 1:
-        tell(f"Say which practice with --practice: {', '.join(wanted)}.")
-        return USAGE
-    here = built.practices[wanted[0]]
+    here = built.practices[chosen_one(built, practice)]
     asked: dict[str, Any] = {"unmerge": target is None, "actor": actor()}
     shown = move(built.engine, here, source, target, now=built.clock(), apply=False, **asked)
     if not json:

@@ -4,14 +4,14 @@ from typing import Annotated
 
 import typer
 
-from adapter.cli.base import DONE, USAGE, PracticeId, app, chosen, load, out, tell
+from adapter.cli.base import DONE, PracticeId, Reason, app, chosen_one, load, out
 
 
 @app.command(rich_help_panel="Every day")
 def suspend(
     context: typer.Context,
     email: Annotated[str, typer.Argument(help="The account's e-mail address.", metavar="EMAIL")],
-    reason: Annotated[str, typer.Option(help="Why, in your words; kept in the audit trail.", metavar="TEXT")],
+    reason: Reason,
     lift: Annotated[bool, typer.Option("--lift", help="Take the suspension back: the charts decide again.")] = False,
     practice: PracticeId = None,
 ) -> int:
@@ -20,16 +20,13 @@ def suspend(
     from adapter.jobs import suspend as jobs
 
     built = load(context)
-    wanted = chosen(built, practice)
-    if len(wanted) > 1:
-        tell(f"Say which practice with --practice: {', '.join(wanted)}.")
-        return USAGE
+    here = chosen_one(built, practice)
     said = {"reason": reason, "actor": actor(), "now": built.clock()}
     if lift:
-        jobs.lift(built.engine, wanted[0], email, **said)
+        jobs.lift(built.engine, here, email, **said)
         out.print("Lifted. The charts decide again with the next sync: adapter sync", markup=False)
         return DONE
-    done = jobs.suspend(built.engine, wanted[0], email, **said)
+    done = jobs.suspend(built.engine, here, email, **said)
     charts = "1 open chart was" if done.closed == 1 else f"{done.closed} open charts were"
     out.print(f"{done.name or done.email} is suspended; {charts} closed.", markup=False)
     out.print(f"It stays so until: adapter suspend {done.email} --lift --reason TEXT", markup=False)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from adapter.cli.base import DONE, FAILED, USAGE, Json, PracticeId, app, chosen, load, out, print_json, tell
+from adapter.cli.base import DONE, FAILED, Json, PracticeId, app, chosen, chosen_one, load, out, print_json, tell
 from adapter.cli.widget_sheet import show_changes, show_history, show_preview, show_widgets
 
 group = typer.Typer(invoke_without_command=True, no_args_is_help=False)
@@ -126,19 +126,16 @@ def rollback(
     from adapter.jobs.publish import rollback as go_back
 
     built = load(context)
-    names = chosen(built, practice)
-    if len(names) > 1:
-        tell(f"There are {len(names)} practices: {', '.join(names)}. Say which one with --practice.")
-        return USAGE
+    name = chosen_one(built, practice)
     where: dict[str, Any] = {
-        "merchant": built.merchants[names[0]], "revision": revision, "organization": organization,
+        "merchant": built.merchants[name], "revision": revision, "organization": organization,
     }  # fmt: skip
     plan = plan_back(built.engine, **where)
 
     def make(_: str) -> None:
         go_back(built.engine, **where, now=built.clock(), actor=actor(), expected=plan.hash)
 
-    return _carry_out(built, {names[0]: plan}, make, yes=yes, json=json, nothing="that is what is published")
+    return _carry_out(built, {name: plan}, make, yes=yes, json=json, nothing="that is what is published")
 
 
 def _carry_out(

@@ -57,6 +57,10 @@ Progress = Callable[[str, int, int | None], None]
 """``progress(what, done, total or None)``, called now and then while reading."""
 
 
+def quietly(what: str, done: int, total: int | None) -> None:
+    """A Progress that nobody watches."""
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """One line of ``adapter check``."""

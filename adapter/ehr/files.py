@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from adapter.ehr import Broken, Check, Progress, ReadResult, Record
+from adapter.ehr import Broken, Check, Progress, ReadResult, Record, quietly
 from adapter.ehr.bundle import Part, Remark, is_plain, patient_of, reference, unfold
 from adapter.ehr.folder import MEGABYTE, Source, Unreadable, lines, opened, sources, whole
 from adapter.errors import SourceError
@@ -13,10 +13,6 @@ from adapter.http.decode import MAX_BYTES, DuplicateKeys, Undecodable, decode
 MAX_LINE = 16 * MEGABYTE
 PROGRESS_EVERY = 1000
 UNREAD = "which records it holds is not known"
-
-
-def _quietly(what: str, done: int, total: int | None) -> None:
-    """Nobody is watching."""
 
 
 class FilesReader:
@@ -107,7 +103,7 @@ class FilesReader:
         return found
 
     def read_files(
-        self, files: Iterable[Source], result: ReadResult, progress: Progress = _quietly
+        self, files: Iterable[Source], result: ReadResult, progress: Progress = quietly
     ) -> Iterator[Record | Broken]:
         """Yields everything in these files, and tells ``result`` of everything that was not read."""
         count = 0
@@ -128,7 +124,7 @@ class FilesReader:
                 result.fail(str(error))
         progress("records", count, count)
 
-    def _scan(self, result: ReadResult, progress: Progress = _quietly) -> Iterator[Record | Broken]:
+    def _scan(self, result: ReadResult, progress: Progress = quietly) -> Iterator[Record | Broken]:
         return self.read_files(self.listing(result), result, progress)
 
     def _lines(self, source: Source) -> Iterator[Part]:

@@ -15,6 +15,7 @@ from adapter.core.answers import OPENS, Answer, Decision, about_everybody, answe
 from adapter.core.brakes import Brake
 from adapter.core.dates import ends_at
 from adapter.core.findings import address_scope
+from adapter.ehr import quietly
 from adapter.errors import FatalError
 from adapter.jobs.deciders import Here
 from adapter.jobs.deciding import Decider
@@ -200,13 +201,13 @@ def _act(
     )
     charts = decisions.charts_of(connection, practice.id, map(_Row, rows))
     with PlanSpool() as spool:
-        decider = Decider(connection, practice.id, terms, Here(terms), _quietly)
+        decider = Decider(connection, practice.id, terms, Here(terms), quietly)
         decider.charts(charts)
         decider.own_charts()
         if braked := _waits_for_a_release(connection, practice.id, decider.addresses):
             on = tuple(brake for brake in Brake if not (narrows and brake is Brake.REVOCATION))
             terms = msgspec.structs.replace(terms, brakes=on)
-        planner = Decider(connection, practice.id, terms, Here(terms), _quietly)
+        planner = Decider(connection, practice.id, terms, Here(terms), quietly)
         planner.touch(decider.addresses)
         planner.plan(spool)
         applier = Applier(connection, practice.id, run=None, actor=actor, now=now)
@@ -260,7 +261,3 @@ def _reason(text: str) -> str:
     if len(words) > LONGEST_REASON:
         raise FatalError(f"The reason is longer than {LONGEST_REASON} characters. Say it in fewer.")
     return words
-
-
-def _quietly(what: str, done: int, total: int | None) -> None:
-    """It takes no time worth showing."""

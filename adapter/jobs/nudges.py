@@ -10,6 +10,7 @@ from typing import Self
 
 import sqlalchemy as sa
 
+from adapter.ehr import quietly
 from adapter.errors import AdapterError, RetriableError, SourceError
 from adapter.jobs.practice import Clock, Practice
 from adapter.jobs.run import Request
@@ -120,7 +121,7 @@ class _Turn:
             return bool(facts.members_by_ref(connection, self.practice.id, [ref]))
 
     def _sync(self, request: Request) -> bool:
-        report = sync(self.engine, self.practice, request, clock=self.clock, progress=_quietly)
+        report = sync(self.engine, self.practice, request, clock=self.clock, progress=quietly)
         self.changed = self.changed or bool(report["changes"])
         get_logger().info(
             Event.RUN_FINISHED,
@@ -214,7 +215,3 @@ class NudgeWatch:
                 continue
             for practice in self._practices.intersection(found):
                 self._ask(practice)
-
-
-def _quietly(what: str, done: int, total: int | None) -> None:
-    """Nobody watches."""

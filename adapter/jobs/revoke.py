@@ -10,6 +10,7 @@ from adapter.core.audit import AuditEntry
 from adapter.core.email import email_key
 from adapter.core.reasons import REVOKED
 from adapter.core.revoked import revoke_actions
+from adapter.core.state import Account
 from adapter.errors import FatalError
 from adapter.store import accounts, audit, facts, revocations, runs
 from adapter.store.apply import Applier
@@ -50,7 +51,7 @@ def revoke(
         grant = account.grants.get(patient) if account else None
         contact = grant.contact if grant else on_chart[0] if on_chart else None
         revocations.add(connection, practice, key, patient, contact=contact, reason=text, actor=actor, now=now)
-        _note(connection, practice, "revoke-access", account.id if account else None, patient, key, text, actor, now)
+        note(connection, practice, "revoke-access", account, patient, key, text, actor, now, code=REVOKED)
         actions = revoke_actions(account, patient) if account else []
         if actions:
             Applier(connection, practice, run=None, actor=actor, now=now).apply(actions)
@@ -67,7 +68,7 @@ def lift(engine: sa.Engine, practice: str, email: str, patient: str, *, reason: 
             raise FatalError("Nothing was taken away from this address on this chart, so there is nothing to lift.")
         revocations.lift(connection, ids, reason=text, actor=actor, now=now)
         account = accounts.by_email(connection, practice, [key]).get(key)
-        _note(connection, practice, "lift-revocation", account.id if account else None, patient, key, text, actor, now)
+        note(connection, practice, "lift-revocation", account, patient, key, text, actor, now, code=REVOKED)
         state = runs.practice_state(connection, practice)
         facts.mark_changed(connection, practice, state.decided_run + 1, [patient])
 
@@ -92,17 +93,21 @@ def _found(connection: sa.Connection, practice: str, key: str, patient: str) -> 
     ]
 
 
-def _note(
+def note(
     connection: sa.Connection,
     practice: str,
     action: str,
-    account: str | None,
-    patient: str,
+    account: Account | None,
+    patient: str | None,
     key: str,
     text: str,
     actor: str,
     now: datetime,
+    *,
+    code: str,
 ) -> None:
+    """Writes down, in the audit trail, what somebody has done by hand to this address, and their words."""
     detail = msgspec.json.encode({"email": key, "reason": text}).decode()
-    entry = AuditEntry(action=action, account=account, patient=patient, reason=REVOKED, actor=actor, detail=detail)
+    id_ = account.id if account else None
+    entry = AuditEntry(action=action, account=id_, patient=patient, reason=code, actor=actor, detail=detail)
     audit.append(connection, practice, [entry], now)

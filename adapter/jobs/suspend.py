@@ -5,17 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 
-from adapter.core.audit import AuditEntry
 from adapter.core.email import email_key
 from adapter.core.reasons import SUSPENDED
 from adapter.core.revoked import EVERY, suspend_actions
 from adapter.core.state import GrantState
 from adapter.errors import FatalError
-from adapter.jobs.revoke import said
-from adapter.store import accounts, audit, facts, revocations, runs
+from adapter.jobs.revoke import note, said
+from adapter.store import accounts, facts, revocations, runs
 from adapter.store.apply import Applier
 from adapter.store.turns import turn
 
@@ -49,7 +47,7 @@ def suspend(engine: sa.Engine, practice: str, email: str, *, reason: str, actor:
         contacts |= {grant.contact for grant in account.grants.values()} if account else set()
         for contact in (None, *sorted(contacts)):
             revocations.add(connection, practice, key, EVERY, contact=contact, reason=text, actor=actor, now=now)
-        _note(connection, practice, "suspend-by-hand", account.id if account else None, key, text, actor, now)
+        note(connection, practice, "suspend-by-hand", account, None, key, text, actor, now, code=SUSPENDED)
         actions = suspend_actions(account) if account else []
         if actions:
             Applier(connection, practice, run=None, actor=actor, now=now).apply(actions)
@@ -70,7 +68,7 @@ def lift(engine: sa.Engine, practice: str, email: str, *, reason: str, actor: st
         whole = [row for row in revocations.listing(connection, practice) if _same(row, found)]
         revocations.lift(connection, [row["id"] for row in whole], reason=text, actor=actor, now=now)
         account = accounts.by_email(connection, practice, [key]).get(key)
-        _note(connection, practice, "lift-suspension", account.id if account else None, key, text, actor, now)
+        note(connection, practice, "lift-suspension", account, None, key, text, actor, now, code=SUSPENDED)
         here = [member.contact for member in facts.members_of(connection, practice, [key])[key]]
         moved = facts.members_by_ref(connection, practice, sorted({row["contact"] for row in whole if row["contact"]}))
         charts = {contact.patient for contact in here} | {member.contact.patient for member in moved.values()}
@@ -83,18 +81,3 @@ def lift(engine: sa.Engine, practice: str, email: str, *, reason: str, actor: st
 def _same(row: dict[str, Any], found: dict[str, Any]) -> bool:
     """Whether a row is of the same suspension."""
     return row["patient"] == EVERY and (row["email_key"], row["at"]) == (found["email_key"], found["at"])
-
-
-def _note(
-    connection: sa.Connection,
-    practice: str,
-    action: str,
-    account: str | None,
-    key: str,
-    text: str,
-    actor: str,
-    now: datetime,
-) -> None:
-    detail = msgspec.json.encode({"email": key, "reason": text}).decode()
-    entry = AuditEntry(action=action, account=account, reason=SUSPENDED, actor=actor, detail=detail)
-    audit.append(connection, practice, [entry], now)

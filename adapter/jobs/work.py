@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 
 from adapter.core.merchant import Merchant
-from adapter.ehr import Progress
+from adapter.ehr import Progress, quietly
 from adapter.jobs.accounts import deliver_accounts
 from adapter.jobs.bounces import Collector
 from adapter.jobs.compare import compare_portal
@@ -100,11 +100,7 @@ def _shape(report: DeliveryReport) -> dict[str, Any]:
     return {"delivered": {kind: dict(counts) for kind, counts in report.counts.items()}, "problems": report.problems}
 
 
-def _quietly(what: str, done: int, total: int | None) -> None:
-    """Nobody watches a scheduled job."""
-
-
-def run_job(app: Assembled, practice: str, job: JobName, progress: Progress = _quietly) -> None:
+def run_job(app: Assembled, practice: str, job: JobName, progress: Progress = quietly) -> None:
     """Does one scheduled job of one practice and logs how it ended, without anybody's data."""
     if job is JobName.DELIVER:
         deliver_all(app, practice)

@@ -93,7 +93,7 @@ def test_people_read_who_what_whom_and_why(story_adapter: Adapter) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["audit", "--patient", "RelatedPerson/1"], "--patient takes Patient/ID"),
+        (["audit", "--patient", "RelatedPerson/1"], "is no reference to a chart"),
         (["audit", "--since", "yesterday"], "--since takes a day"),
         (["audit", "--practice", "elsewhere"], 'there is no practice "elsewhere"'),
         (["audit", "verify", "--head", "nowhere.json"], "cannot be read"),

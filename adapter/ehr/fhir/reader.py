@@ -8,7 +8,7 @@ from typing import Literal
 import requests
 
 from adapter.core.search import SearchRules, StrategyName
-from adapter.ehr import Broken, Check, Progress, ReadResult, Record
+from adapter.ehr import Broken, Check, Progress, ReadResult, Record, quietly
 from adapter.ehr.bundle import Remark
 from adapter.ehr.fhir import checks
 from adapter.ehr.fhir.auth import Authorization
@@ -29,10 +29,6 @@ from adapter.http.wire import make_session
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _quietly(what: str, done: int, total: int | None) -> None:
-    """Nobody is watching."""
 
 
 class FhirReader:
@@ -126,7 +122,7 @@ class FhirReader:
     def consents(self, result: ReadResult) -> Iterator[Record | Broken]:
         """Yields every Consent, page by page."""
         try:
-            for parts in walk("Consent", self._asking.search("Consent", {}), result, _quietly):
+            for parts in walk("Consent", self._asking.search("Consent", {}), result, quietly):
                 yield from (part for part in parts if not isinstance(part, Remark))
         except SourceError as error:
             result.fail(str(error))

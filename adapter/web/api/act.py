@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Request, Response
 from adapter.bootstrap import App
 from adapter.core.answers import Answer
 from adapter.core.staff import StaffRole
+from adapter.ehr import quietly
 from adapter.jobs import finding_answers as answers
 from adapter.jobs.frozen import look_ahead
 from adapter.jobs.merges import merge
@@ -19,12 +20,10 @@ from adapter.jobs.run import Request as Wanted
 from adapter.jobs.shapes import action_shape, decided_shape, merge_shape
 from adapter.jobs.suspend import lift, suspend
 from adapter.jobs.sync import sync
-from adapter.store import runs
-from adapter.store.engine import read
 from adapter.web.api import schemas
 from adapter.web.api.bodies import HASH_BODY, NO_BODY, PLAN_BODY, REASON, REASON_BODY, make_doing, need
 from adapter.web.api.describing import Describe
-from adapter.web.api.look import ChartId, Email, RunNumber
+from adapter.web.api.look import ChartId, Email, RunNumber, run_of
 from adapter.web.api.problems import Problem
 from adapter.web.caller import caller
 
@@ -66,7 +65,7 @@ def add_routes(router: APIRouter, app: App, describe: Describe) -> None:
         def do(given: dict[str, Any]) -> dict[str, Any]:
             wanted = Wanted(full=given.get("full", False), actor=caller(request).actor)
             here = app.practices[practice]
-            said, actions, _ = look_ahead(app.engine, here, wanted, clock=app.clock, progress=_quietly)
+            said, actions, _ = look_ahead(app.engine, here, wanted, clock=app.clock, progress=quietly)
             return said | {"actions": [action_shape(action) for action in actions]}
 
         return await doing(request, PLAN_BODY, do)
@@ -80,7 +79,7 @@ def add_routes(router: APIRouter, app: App, describe: Describe) -> None:
             if person is None and not by.may(StaffRole.ADMIN, practice):
                 raise Problem(403, "Your role may sync one family: say which with person.")
             wanted = Wanted(full=given.get("full", False), person=person, actor=by.actor)
-            return sync(app.engine, app.practices[practice], wanted, clock=app.clock, progress=_quietly)
+            return sync(app.engine, app.practices[practice], wanted, clock=app.clock, progress=quietly)
 
         return await doing(request, SYNC_BODY, do)
 
@@ -126,10 +125,7 @@ def add_routes(router: APIRouter, app: App, describe: Describe) -> None:
         """Lets go what a run holds; ``plan`` is the hash of what was looked at, anything else is then refused."""
 
         def do(given: dict[str, Any]) -> dict[str, Any]:
-            with read(app.engine) as connection:
-                row = runs.get(connection, run)
-            if row is None or row["practice"] != practice:
-                raise Problem(404, f"There is no run {run} of this practice.")
+            run_of(app, practice, run)
             here = {practice: app.practices[practice]}
             actor = caller(request).actor
             done = release(app.engine, here, run, actor=actor, now=app.clock(), expected=given.get("plan"))
@@ -173,7 +169,3 @@ def _day(text: str | None) -> date | None:
         return date.fromisoformat(text) if text else None
     except ValueError:
         raise Problem(422, '"until" is not a day that can be.') from None
-
-
-def _quietly(what: str, done: int, total: int | None) -> None:
-    """A program waits for the end alone."""

@@ -34,6 +34,15 @@ RunNumber = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Since = Annotated[datetime | None, Query(description="From this time on; UTC where it names no zone.")]
 
 
+def run_of(app: App, practice: str, run: int) -> Any:
+    """The row of a practice's run. Raises Problem (404) when it has none of that number."""
+    with read(app.engine) as connection:
+        row = runs.get(connection, run)
+    if row is None or row["practice"] != practice:
+        raise Problem(404, f"There is no run {run} of this practice.")
+    return row
+
+
 def add_routes(router: APIRouter, app: App, describe: Describe) -> None:
     """Adds every route that changes nothing."""
 
@@ -87,11 +96,7 @@ def add_routes(router: APIRouter, app: App, describe: Describe) -> None:
     @router.get("/runs/{run}", **describe("run", schemas.RUN))
     def one_run(practice: str, run: RunNumber) -> dict[str, Any]:
         """One sync."""
-        with read(app.engine) as connection:
-            row = runs.get(connection, run)
-        if row is None or row["practice"] != practice:
-            raise Problem(404, f"There is no run {run} of this practice.")
-        return runs.shape(row)
+        return runs.shape(run_of(app, practice, run))
 
     @router.get("/held", **describe("held", schemas.several(schemas.HELD_PLAN)))
     def held(practice: str) -> list[dict[str, Any]]:

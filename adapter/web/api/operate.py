@@ -1,11 +1,14 @@
 """What is done over the JSON API beside syncing: deliver, undo, revoke, publish, the outbox, the trail's proof."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 
 from adapter.bootstrap import App
 from adapter.core.publication import PublishPlan
+from adapter.ehr import quietly
 from adapter.jobs import outbox, revoke
 from adapter.jobs.audit import verify
 from adapter.jobs.pages import changes
@@ -13,12 +16,12 @@ from adapter.jobs.publish import plan_back, plan_publish, publish, rollback
 from adapter.jobs.shapes import undo_shape
 from adapter.jobs.undo import undo
 from adapter.jobs.work import deliver_all
-from adapter.store import runs, widgets
+from adapter.store import widgets
 from adapter.store.engine import read
 from adapter.web.api import schemas
 from adapter.web.api.bodies import HASH_BODY, NO_BODY, REASON_BODY, make_doing, need
 from adapter.web.api.describing import Describe
-from adapter.web.api.look import Email, RunNumber
+from adapter.web.api.look import Email, RunNumber, run_of
 from adapter.web.api.problems import Problem
 from adapter.web.caller import caller
 
@@ -45,10 +48,7 @@ def add_routes(router: APIRouter, app: App, describe: Describe) -> None:
         """Takes a run back. Without ``plan``, the hash of what was looked at, it only says what that would do."""
 
         def do(given: dict[str, Any]) -> dict[str, Any]:
-            with read(app.engine) as connection:
-                row = runs.get(connection, run)
-            if row is None or row["practice"] != practice:
-                raise Problem(404, f"There is no run {run} of this practice.")
+            run_of(app, practice, run)
             seen = given.get("plan")
             here, by = {practice: app.practices[practice]}, caller(request).actor
             done = undo(app.engine, here, run, actor=by, now=app.clock(), apply=bool(seen), expected=seen)
@@ -73,8 +73,13 @@ def add_routes(router: APIRouter, app: App, describe: Describe) -> None:
 
         return await doing(request, REVOKE_BODY, do)
 
-    def shown(plan: PublishPlan, made: int) -> dict[str, Any]:
-        return changes(app.merchants[plan.practice], plan) | {"published": made}
+    def put_live(
+        plan: PublishPlan, seen: str | None, request: Request, job: Callable[..., list[Any]]
+    ) -> dict[str, Any]:
+        """The plan, carried out by ``job`` if it is the one that was ``seen``."""
+        by = {"now": app.clock(), "actor": caller(request).actor, "expected": seen}
+        made = [] if seen is None else job(app.engine, **by)
+        return changes(app.merchants[plan.practice], plan) | {"published": len(made)}
 
     @router.post("/widgets/publish", **describe("publish", schemas.PUBLISHED, body=HASH_BODY))
     async def put_out(practice: str, request: Request) -> Response:
@@ -82,11 +87,8 @@ def add_routes(router: APIRouter, app: App, describe: Describe) -> None:
 
         def do(given: dict[str, Any]) -> dict[str, Any]:
             pages = app.merchants[practice].pages
-            plan, seen = plan_publish(app.engine, practice=practice, desired=pages), given.get("plan")
-            if seen is None:
-                return shown(plan, 0)
-            by = {"now": app.clock(), "actor": caller(request).actor, "expected": seen}
-            return shown(plan, len(publish(app.engine, practice=practice, desired=pages, **by)))
+            plan = plan_publish(app.engine, practice=practice, desired=pages)
+            return put_live(plan, given.get("plan"), request, partial(publish, practice=practice, desired=pages))
 
         return await doing(request, HASH_BODY, do)
 
@@ -98,48 +100,32 @@ def add_routes(router: APIRouter, app: App, describe: Describe) -> None:
             with read(app.engine) as connection:
                 if widgets.find(connection, practice, revision) is None:
                     raise Problem(404, f"There is no revision {revision} of this practice.")
-            merchant, seen = app.merchants[practice], given.get("plan")
-            plan = plan_back(app.engine, merchant=merchant, revision=revision)
-            if seen is None:
-                return shown(plan, 0)
-            by = {"now": app.clock(), "actor": caller(request).actor, "expected": seen}
-            return shown(plan, len(rollback(app.engine, merchant=merchant, revision=revision, **by)))
+            page: dict[str, Any] = {"merchant": app.merchants[practice], "revision": revision}
+            return put_live(plan_back(app.engine, **page), given.get("plan"), request, partial(rollback, **page))
 
         return await doing(request, HASH_BODY, do)
+
+    async def of_outbox(job: Callable[..., int], status: str, practice: str, effect: str, request: Request) -> Response:
+        def do(_: dict[str, Any]) -> dict[str, Any]:
+            if not job(app.engine, practice, [effect], actor=caller(request).actor, now=app.clock()):
+                raise Problem(404, "There is nothing of that name that this could be done with.")
+            return {"practice": practice, "id": effect, "status": status}
+
+        return await doing(request, NO_BODY, do)
 
     @router.post("/outbox/{effect}/retry", **describe("retry", schemas.OF_OUTBOX, body=NO_BODY))
     async def again(practice: str, effect: EffectId, request: Request) -> Response:
         """Sends again what failed, or what nobody knows about."""
 
-        def do(_: dict[str, Any]) -> dict[str, Any]:
-            by, now = caller(request).actor, app.clock()
-            count = outbox.retry(app.engine, practice, [effect], actor=by, now=now)
-            return _done(practice, effect, "queued", count)
-
-        return await doing(request, NO_BODY, do)
+        return await of_outbox(outbox.retry, "queued", practice, effect, request)
 
     @router.post("/outbox/{effect}/cancel", **describe("cancel", schemas.OF_OUTBOX, body=NO_BODY))
     async def stop(practice: str, effect: EffectId, request: Request) -> Response:
         """Takes back mail that has not left."""
 
-        def do(_: dict[str, Any]) -> dict[str, Any]:
-            by, now = caller(request).actor, app.clock()
-            count = outbox.cancel(app.engine, practice, [effect], actor=by, now=now)
-            return _done(practice, effect, "cancelled", count)
-
-        return await doing(request, NO_BODY, do)
+        return await of_outbox(outbox.cancel, "cancelled", practice, effect, request)
 
     @router.get("/audit/verify", **describe("verify", schemas.VERIFIED))
     def proof(practice: str) -> dict[str, Any]:
         """Whether the practice's audit trail is whole: every entry is read and checked."""
-        return verify(app.engine, [practice], against=None, progress=_quietly).to_json()
-
-
-def _done(practice: str, effect: str, status: str, count: int) -> dict[str, Any]:
-    if not count:
-        raise Problem(404, "There is nothing of that name that this could be done with.")
-    return {"practice": practice, "id": effect, "status": status}
-
-
-def _quietly(what: str, done: int, total: int | None) -> None:
-    """A program waits for the end alone."""
+        return verify(app.engine, [practice], against=None, progress=quietly).to_json()
