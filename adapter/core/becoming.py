@@ -5,10 +5,9 @@ from collections.abc import Mapping
 import msgspec
 
 from adapter.core.accounts import Dependent
+from adapter.core.chart_merges import MERGED
 from adapter.core.state import Account, AccountStatus, Grant, GrantState
 from adapter.core.until import WIDTH, earlier
-
-_MERGED = "patient-merged"
 
 
 def wanted(dependent: Dependent, before: Grant | None) -> Grant | None:
@@ -58,4 +57,4 @@ def status_of(current: Account, grants: Mapping[str, Grant], active: list[Grant]
 
 def _awaits_its_merge(grant: Grant) -> bool:
     """A chart that was merged is no evidence against anybody either: a human decides where the access goes."""
-    return grant.state is GrantState.SUSPENDED and grant.reason == _MERGED
+    return grant.state is GrantState.SUSPENDED and grant.reason == MERGED
